@@ -1,0 +1,1 @@
+"""Configuration: what technicians write, read strictly and explained."""

@@ -1,0 +1,126 @@
+"""Detectors: frames to detections. One file per kind.
+
+Boundary: the only room that knows tensors. A *backend* runs tensors and knows no model family; a
+*head* turns a family's outputs into boxes; a *card* says which head, size and colours a model
+needs. `motion` needs none of them and is what watches when no weights can be had.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias
+
+from numpy.typing import NDArray
+from pydantic import Field
+
+from edge.detections import Detections, ModelRef
+from edge.frame import Frame
+from edge.options import Options
+
+if TYPE_CHECKING:
+    from edge.detectors._card import Models
+
+Tensor: TypeAlias = NDArray[Any]
+Tensors: TypeAlias = Mapping[str, Tensor]
+
+
+class Detector(Protocol):
+    """Looks at frames of one camera."""
+
+    @property
+    def model(self) -> ModelRef:
+        """Who is looking; goes into every event."""
+
+    def detect(self, frame: Frame) -> Detections:
+        """Find objects.
+
+        Raises:
+            DetectorStalled: No answer in time, or the engine failed. Never an empty result.
+        """
+
+
+class Backend(Protocol):
+    """Runs tensors of one loaded network."""
+
+    @property
+    def max_batch(self) -> int:
+        """How many pictures one run takes; 1 where the network's batch is fixed."""
+
+    def run(self, inputs: Tensors) -> dict[str, Tensor]:
+        """Run once.
+
+        Args:
+            inputs: By input name; first axis is the batch.
+
+        Returns:
+            By output name; first axis is the batch.
+
+        Raises:
+            DetectorStalled: The run failed or took too long.
+        """
+
+    def close(self) -> None:
+        """Release the engine; safe to call twice."""
+
+
+class Engine(Protocol):
+    """A loaded detector that several cameras share."""
+
+    @property
+    def model(self) -> ModelRef:
+        """Who is looking."""
+
+    def detector(self) -> Detector:
+        """A detector for one camera."""
+
+    def close(self) -> None:
+        """Release what is shared."""
+
+
+Serve: TypeAlias = Callable[[Backend], Backend]
+"""Puts a backend behind something that shares it, such as the runtime's batcher."""
+
+
+class DetectorOptions(Options):
+    """What every kind of detector can be told."""
+
+    confidence: Annotated[
+        float,
+        Field(
+            ge=0.01,
+            le=0.99,
+            description="Detections below this are not used. Lower finds more and errs more.",
+            examples=[0.35],
+        ),
+    ] = 0.35
+
+    @abstractmethod
+    def engine(self, models: Models, serve: Serve) -> Engine:
+        """Load it.
+
+        Args:
+            models: Where cards and weights are found.
+            serve: Called once with each backend that is opened; what it returns is used.
+
+        Raises:
+            ModelError: No card, no weights, other weights, or tensors that fit no head.
+            MissingDependency: The library behind this kind is not installed.
+        """
+
+
+def unbatched(backend: Backend) -> Backend:
+    """Serve a backend as it is: one camera, one thread (replay, benchmarks, tests)."""
+    return backend
+
+
+__all__ = [
+    "Backend",
+    "Detector",
+    "DetectorOptions",
+    "Engine",
+    "Serve",
+    "Tensor",
+    "Tensors",
+    "unbatched",
+]

@@ -1,0 +1,1 @@
+"""Heads: one family of outputs each, pure."""

@@ -1,0 +1,83 @@
+"""Everything this package raises on purpose, in one tree.
+
+    EdgeError
+      ConfigError              a file a technician edits is wrong; carries every problem
+      SourceError
+        SourceLost             the stream ended, stalled or cannot be reached: worth a retry
+        SourceRefused          wrong password or no such stream: retried, slowly
+        SourceUnsupported      a codec or container nothing here can decode
+      ModelError
+        CardInvalid            a model card that cannot be used
+        ModelMissing           no weights on the search path
+        ModelMismatch          weights whose SHA-256 or tensors are not the card's
+      DetectorStalled          the engine did not answer in time: never an empty scene
+      SinkError
+        BrokerRefused          the broker answered, and said no
+        OutboxError            the disk outbox cannot be used
+      MissingDependency        an optional library is not installed
+
+Each also inherits the built-in that fits, so a caller who knows only Python's own errors can
+still handle them. A message says what failed, on what, expected against got, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class EdgeError(Exception):
+    """Base of every error raised on purpose; its text is fit for a technician."""
+
+
+class ConfigError(EdgeError, ValueError):
+    """One or more configuration files cannot be used."""
+
+
+class SourceError(EdgeError, OSError):
+    """A camera's stream cannot be had."""
+
+
+class SourceLost(SourceError, ConnectionError):
+    """The stream ended, stalled, or its address does not answer."""
+
+
+class SourceRefused(SourceError, PermissionError):
+    """The camera answered and refused: credentials or path."""
+
+
+class SourceUnsupported(SourceError):
+    """The stream is there, and nothing here can decode it."""
+
+
+class ModelError(EdgeError):
+    """A model cannot be used."""
+
+
+class CardInvalid(ModelError, ValueError):
+    """A model card is malformed or contradicts itself."""
+
+
+class ModelMissing(ModelError, FileNotFoundError):
+    """No file for this model on the search path."""
+
+
+class ModelMismatch(ModelError, ValueError):
+    """The file is not what its card says: other hash, other tensors."""
+
+
+class DetectorStalled(EdgeError, TimeoutError):
+    """The engine did not answer within its deadline, or failed while running."""
+
+
+class SinkError(EdgeError, OSError):
+    """Events cannot be stored or sent."""
+
+
+class BrokerRefused(SinkError, ConnectionRefusedError):
+    """The broker answered and refused the connection or the message."""
+
+
+class OutboxError(SinkError):
+    """The disk outbox cannot be opened, read or written."""
+
+
+class MissingDependency(EdgeError, ImportError):
+    """An optional library is needed for what was asked, and is not installed."""

@@ -1,0 +1,1 @@
+"""Health: conditions of camera and box as events."""

@@ -1,0 +1,1 @@
+"""Runtime: threads around the pure spine."""

@@ -1,0 +1,1 @@
+"""Site: commissioning a box."""
