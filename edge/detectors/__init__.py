@@ -19,7 +19,7 @@ from edge.frame import Frame
 from edge.options import Options
 
 if TYPE_CHECKING:
-    from edge.detectors._card import Models
+    from edge.detectors._weights import Models
 
 Tensor: TypeAlias = NDArray[Any]
 Tensors: TypeAlias = Mapping[str, Tensor]

@@ -1,1 +1,56 @@
-"""Gates: when to look."""
+"""Gates: when to look. One file per kind. Pure.
+
+Boundary: a gate sees only the frame and whether anything is being followed, and says whether the
+detector shall look. A closed gate is not an empty scene: tracker and rules are not told.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Protocol
+
+from edge.frame import Frame
+from edge.options import Options
+
+
+class Gate(Protocol):
+    """Spends effort where something happens."""
+
+    def is_open(self, frame: Frame, *, is_following: bool) -> bool:
+        """Whether the detector shall look at this frame.
+
+        Args:
+            frame: The next frame of the camera, masks applied.
+            is_following: Whether the tracker has any live track; then a gate stays open.
+        """
+
+
+class GateOptions(Options):
+    """What every kind of gate can be told."""
+
+    @abstractmethod
+    def build(self) -> Gate:
+        """A gate for one camera."""
+
+
+class Rate:
+    """Which pictures to analyse so that there are `fps` a second of stream time.
+
+    Args:
+        fps: Wanted rate; a stream that is slower is analysed whole.
+    """
+
+    def __init__(self, fps: float) -> None:
+        self._period_s = 1.0 / fps
+        self._due = float("-inf")
+
+    def is_due(self, pts: float) -> bool:
+        """Whether the picture at this stream time is the next one wanted.
+
+        Tolerates a quarter of a period of jitter, and starts anew after a gap instead of
+        catching up.
+        """
+        if pts < self._due - self._period_s / 4:
+            return False
+        self._due = max(self._due, pts - self._period_s) + self._period_s
+        return True

@@ -41,11 +41,13 @@ class SourceOptions(Options):
     """What every kind of source can be told."""
 
     @abstractmethod
-    def open(self, *, timeout_s: float = 5.0) -> Source:
+    def open(self, *, timeout_s: float = 5.0, not_before: float = 0.0) -> Source:
         """Connect and read the stream's description.
 
         Args:
             timeout_s: Longest wait for an answer, and later for each packet.
+            not_before: Stream time that earlier connections reached; a live source goes on
+                after it.
 
         Raises:
             SourceLost: No answer, or no such file.

@@ -1,0 +1,196 @@
+"""Network: a detector made of a card, a backend and a head.
+
+Boundary: joins the pure parts (preprocessing, head) to whatever runs tensors. Knows no vendor
+library and no model family.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from edge.detections import Detections, ModelRef
+from edge.detectors import Backend, DetectorOptions, Serve, Tensor
+from edge.detectors._card import Card
+from edge.detectors._heads import Head, check_shapes, head_class
+from edge.detectors._preprocess import Preprocess
+from edge.detectors._weights import Models
+from edge.errors import ModelMismatch
+from edge.frame import Frame
+from edge.options import Identifier
+
+
+class ModelOptions(DetectorOptions):
+    """What every kind that runs a network can be told."""
+
+    model: Annotated[
+        Identifier,
+        Field(
+            description="Name of the model card; `edge model list` shows them.",
+            examples=["yolox-nano"],
+        ),
+    ]
+    threads: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=64,
+            description="Processor threads of one run; 0 leaves it to the library.",
+            examples=[0],
+        ),
+    ] = 0
+
+
+class NetworkOptions(ModelOptions):
+    """A kind that runs a network with one library."""
+
+    @abstractmethod
+    def open(self, path: Path, card: Card) -> Backend:
+        """Load verified weights.
+
+        Args:
+            path: A file whose SHA-256 is on the card.
+            card: Its card.
+
+        Raises:
+            ModelError: The file cannot be loaded.
+            ModelMismatch: Its inputs are not the card's.
+        """
+
+    @abstractmethod
+    def require(self) -> None:
+        """Look for the library behind this kind.
+
+        Raises:
+            MissingDependency: It is not installed.
+        """
+
+    def engine(self, models: Models, serve: Serve) -> NetworkEngine:
+        """Find, verify, load and try out; see `DetectorOptions`."""
+        self.require()
+        card = models.card(self.model)
+        path = models.find(self.model)
+        backend = self.open(path, card)
+        network = Network(card, models.digest(path), self.confidence)
+        try:
+            network.try_out(backend, path)
+        except BaseException:
+            backend.close()
+            raise
+        return NetworkEngine(network, serve(backend))
+
+
+class Network:
+    """What a model needs besides a backend; shared by all cameras, keeps nothing of a frame.
+
+    Args:
+        card: The model.
+        sha256: Of the weights that were loaded.
+        min_confidence: Boxes below this are not used.
+    """
+
+    def __init__(self, card: Card, sha256: str, min_confidence: float) -> None:
+        self.card = card
+        self.ref = ModelRef(card.name, sha256, card.labels)
+        self._head: Head = head_class(card.family)(card.input.size_wh, len(card.labels))
+        self._min_confidence = min_confidence
+        self._size = np.array([card.input.size_wh], np.int64)
+
+    def try_out(self, backend: Backend, path: Path) -> None:
+        """Run once on an empty picture, so that the first frame finds a warm engine.
+
+        Raises:
+            ModelMismatch: The outputs do not fit the card's head.
+            DetectorStalled: The run failed.
+        """
+        width, height = self.card.input.size_wh
+        outputs = backend.run(self.inputs(np.zeros((1, 3, height, width), np.float32)))
+        names = self.card.tensors.outputs
+        try:
+            check_shapes(
+                {names[role]: shape for role, shape in self._head.shapes.items()},
+                {name: output.shape for name, output in outputs.items()},
+            )
+        except ModelMismatch as exc:
+            raise ModelMismatch(
+                f"{path}: outputs do not fit head {self.card.family} of card {self.card.name}: "
+                f"{exc}; correct the card, or export the model again"
+            ) from exc
+
+    def inputs(self, image: Tensor) -> dict[str, Tensor]:
+        """Name the inputs of one picture, (1, 3, H, W) float32."""
+        tensors = self.card.tensors
+        inputs = {tensors.image: image}
+        if tensors.size is not None:
+            inputs[tensors.size] = self._size
+        return inputs
+
+    def detect(self, frame: Frame, preprocess: Preprocess, backend: Backend) -> Detections:
+        """Find objects in one frame; boxes in frame pixels, clipped to it."""
+        image, placed = preprocess.tensor(frame)
+        outputs = backend.run(self.inputs(image))
+        named = {role: outputs[name] for role, name in self.card.tensors.outputs.items()}
+        found = self._head.decode(named, self._min_confidence)
+        xyxy = placed.to_frame(found.xyxy)
+        # What lies in the padding is no object; only numbers that can be drawn leave this room.
+        real = (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
+        return Detections(
+            frame.stamp,
+            frame.size_wh,
+            self.ref,
+            xyxy[real],
+            np.clip(found.confidence[real], 0, 1),
+            found.class_id[real],
+        )
+
+
+class NetworkEngine:
+    """A loaded network that several cameras share.
+
+    Args:
+        network: The model.
+        backend: What runs it, as served; closed with the engine.
+    """
+
+    def __init__(self, network: Network, backend: Backend) -> None:
+        self._network = network
+        self._backend = backend
+
+    @property
+    def model(self) -> ModelRef:
+        """Who is looking."""
+        return self._network.ref
+
+    def detector(self) -> NetworkDetector:
+        """A detector for one camera."""
+        return NetworkDetector(self._network, self._backend)
+
+    def close(self) -> None:
+        """Release the backend; safe to call twice."""
+        self._backend.close()
+
+
+class NetworkDetector:
+    """Looks at frames of one camera, from one thread; owns that camera's input tensor."""
+
+    def __init__(self, network: Network, backend: Backend) -> None:
+        self._network = network
+        self._backend = backend
+        self._preprocess = Preprocess(network.card.input)
+
+    @property
+    def model(self) -> ModelRef:
+        """Who is looking."""
+        return self._network.ref
+
+    def detect(self, frame: Frame) -> Detections:
+        """Find objects.
+
+        Raises:
+            DetectorStalled: No answer in time, or the engine failed.
+        """
+        return self._network.detect(frame, self._preprocess, self._backend)

@@ -1,0 +1,194 @@
+"""Geometry: boxes, points, polygons and directed lines, as plain array functions.
+
+Pure, numpy only. Coordinates are x right, y down. Every function but `area` answers the same
+when all its inputs are stretched along either axis, so pixels and fractions both work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from edge.detections import Mask
+from edge.tracks import Points
+
+
+def iou(boxes: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Intersection over union of every pair of boxes.
+
+    Args:
+        boxes: (N, 4) xyxy. May be empty.
+        others: (M, 4) xyxy in the same frame. May be empty.
+
+    Returns:
+        (N, M) float64 in [0, 1]; 0 where a pair has no area at all.
+
+    Raises:
+        ValueError: An array is not (N, 4).
+    """
+    for name, array in (("boxes", boxes), ("others", others)):
+        if array.ndim != 2 or array.shape[1] != 4:
+            raise ValueError(f"{name}: expected (N, 4) xyxy, got {array.shape}")
+    a, b = boxes.astype(np.float64)[:, None], others.astype(np.float64)[None]
+    width = np.minimum(a[..., 2], b[..., 2]) - np.maximum(a[..., 0], b[..., 0])
+    height = np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 1], b[..., 1])
+    shared = np.maximum(width, 0.0) * np.maximum(height, 0.0)
+    area_a = (a[..., 2] - a[..., 0]) * (a[..., 3] - a[..., 1])
+    area_b = (b[..., 2] - b[..., 0]) * (b[..., 3] - b[..., 1])
+    union = area_a + area_b - shared
+    overlap: NDArray[np.float64] = np.divide(
+        shared, union, out=np.zeros_like(shared), where=union > 0
+    )
+    # Rounding can put two equal boxes a hair above 1.
+    return np.minimum(overlap, 1.0, out=overlap)
+
+
+def contains(polygon: ArrayLike, points: ArrayLike) -> Mask:
+    """Which points lie in a polygon; its boundary belongs to it.
+
+    Args:
+        polygon: (V, 2) corners in either winding, V >= 3; the last joins the first.
+        points: (N, 2). May be empty.
+
+    Returns:
+        (N,) bool. A polygon that crosses itself is read by the even-odd rule.
+    """
+    start = np.asarray(polygon, np.float64)
+    x, y = np.asarray(points, np.float64).reshape(-1, 2).T[:, :, None]
+    ax, ay = start.T
+    bx, by = np.roll(start, -1, axis=0).T
+    turn = (bx - ax) * (y - ay) - (by - ay) * (x - ax)
+    # An edge is passed by the ray to the right of a point when it spans the point's y (upper end
+    # out, lower end in, so that a corner is passed once) and lies to the right of it.
+    spans = (ay > y) != (by > y)
+    inside = np.logical_xor.reduce(spans & ((turn > 0) == (by > ay)), axis=1)
+    on_edge = (
+        (turn == 0)
+        & (np.minimum(ax, bx) <= x)
+        & (x <= np.maximum(ax, bx))
+        & (np.minimum(ay, by) <= y)
+        & (y <= np.maximum(ay, by))
+    )
+    answer: Mask = inside | on_edge.any(axis=1)
+    return answer
+
+
+def turn(start: ArrayLike, end: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
+    """Side of points for a walker from `start` to `end`: right is positive.
+
+    Args:
+        start: (2,) or (..., 2) first points of the walk.
+        end: Second points, of the same shape.
+        points: (..., 2), broadcast against the walk.
+
+    Returns:
+        Twice the signed area of the triangle walk-point: > 0 right of the walker, < 0 left,
+        0 straight ahead or behind. Divide by the length of the walk to get the distance.
+    """
+    a = np.asarray(start, np.float64)
+    ahead = np.asarray(end, np.float64) - a
+    there = np.asarray(points, np.float64) - a
+    area2: NDArray[np.float64] = ahead[..., 0] * there[..., 1] - ahead[..., 1] * there[..., 0]
+    return area2
+
+
+def distance(start: ArrayLike, end: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
+    """Distance of points to a finite segment.
+
+    Args:
+        start: (2,) or (..., 2).
+        end: Of the same shape; may equal `start`.
+        points: (..., 2), broadcast against the segment.
+
+    Returns:
+        (...) float64, in the unit of the inputs.
+    """
+    a = np.asarray(start, np.float64)
+    ahead = np.asarray(end, np.float64) - a
+    there = np.asarray(points, np.float64) - a
+    length2 = (ahead * ahead).sum(-1)
+    along = (there * ahead).sum(-1) / np.where(length2 > 0, length2, 1.0)
+    off = there - np.clip(along, 0.0, 1.0)[..., None] * ahead
+    result: NDArray[np.float64] = np.sqrt((off * off).sum(-1))
+    return result
+
+
+def crossing(start: ArrayLike, end: ArrayLike, before: ArrayLike, after: ArrayLike) -> int:
+    """Whether a step crosses a finite directed segment, and to which side.
+
+    A point on the segment's line counts as right of it, so a path that touches the line and goes
+    on is counted in exactly one of its steps, and one that touches and returns nets to zero.
+
+    Args:
+        start: (2,) first point of the segment.
+        end: (2,) last point.
+        before: (2,) where the step begins.
+        after: (2,) where it ends.
+
+    Returns:
+        1 when the step crosses to the right, -1 to the left, 0 when it does not cross.
+    """
+    was_right, is_right = turn(start, end, before) >= 0, turn(start, end, after) >= 0
+    if was_right == is_right or (turn(before, after, start) >= 0) == (
+        turn(before, after, end) >= 0
+    ):
+        return 0
+    return 1 if is_right else -1
+
+
+def self_crossings(polygon: Sequence[tuple[float, float]]) -> list[tuple[int, int]]:
+    """Pairs of edges that stop a polygon from being simple.
+
+    Args:
+        polygon: Corners; edge `i` runs from corner `i` to the next, the last back to the first.
+
+    Returns:
+        Edge numbers `(i, j)`, i < j, from 0: edges that cross or touch without being
+        neighbours, and neighbours that fold back over each other or have no length. Empty for a
+        simple polygon.
+    """
+    corners = [np.asarray(corner, np.float64) for corner in polygon]
+    n = len(corners)
+    edges = [(corners[i], corners[(i + 1) % n]) for i in range(n)]
+    found = []
+    for i in range(n):
+        for j in range(i + 1, n):
+            if j == i + 1 or (i == 0 and j == n - 1):
+                first, second = (i, j) if j == i + 1 else (j, i)
+                is_bad = _folds(*edges[first], edges[second][1])
+            else:
+                is_bad = _touch(*edges[i], *edges[j])
+            if is_bad:
+                found.append((i, j))
+    return found
+
+
+def area(polygon: ArrayLike) -> float:
+    """Area of a polygon, whatever its winding, in the inputs' unit squared; 0 below 3 corners."""
+    corner = np.asarray(polygon, np.float64).reshape(-1, 2)
+    following = np.roll(corner, -1, axis=0)
+    twice = corner[:, 0] * following[:, 1] - corner[:, 1] * following[:, 0]
+    return float(abs(twice.sum()) / 2)
+
+
+def _folds(a: Points, b: Points, c: Points) -> bool:
+    """Whether the walk a, b, c turns back on itself or stands still."""
+    back, on = a - b, c - b
+    is_straight = turn(a, b, c) == 0
+    return bool(is_straight and back @ on >= 0)
+
+
+def _touch(a: Points, b: Points, c: Points, d: Points) -> bool:
+    """Whether two segments share any point."""
+    sides = [
+        float(np.sign(t)) for t in (turn(a, b, c), turn(a, b, d), turn(c, d, a), turn(c, d, b))
+    ]
+    if sides[0] * sides[1] < 0 and sides[2] * sides[3] < 0:
+        return True
+    ends = ((sides[0], a, b, c), (sides[1], a, b, d), (sides[2], c, d, a), (sides[3], c, d, b))
+    return any(
+        side == 0 and bool(np.all(np.minimum(p, q) <= r) and np.all(r <= np.maximum(p, q)))
+        for side, p, q, r in ends
+    )

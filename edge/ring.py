@@ -1,0 +1,160 @@
+"""Ring: the last seconds of a connection's packets, from which everything else draws.
+
+One reader appends; the watcher takes packets in order at its own pace; evidence cuts clips from
+the same packets. Bounded in seconds and in bytes, by whole GOPs, so that what is kept can always
+be decoded from its first packet. One ring a connection: a new one may have another codec or size.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from edge.packet import Packet
+
+LOSSLESS_AHEAD = 64
+"""Packets a recording may be read ahead of its watcher: about two seconds of video."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One packet handed out.
+
+    Attributes:
+        packet: The packet.
+        n_skipped: Packets passed over since the one before; if any, the decoder starts anew.
+    """
+
+    packet: Packet
+    n_skipped: int
+
+
+class Ring:
+    """Thread-safe for one appending and one taking thread.
+
+    Args:
+        seconds: How much to keep; rounded up to whole GOPs.
+        max_bytes: Upper bound of the coded bytes kept; wins over `seconds`.
+        is_lossless: `append` waits for the taker instead of letting it fall behind, for
+            recordings that are read faster than real time.
+    """
+
+    def __init__(self, *, seconds: float, max_bytes: int, is_lossless: bool = False) -> None:
+        self._seconds = seconds
+        self._max_bytes = max_bytes
+        self._is_lossless = is_lossless
+        self._packets: deque[Packet] = deque()
+        self._keyframes: deque[int] = deque()  # numbers of the keyframes kept
+        self._first = 0  # number of the packet at the left end; numbers never repeat
+        self._next = 0  # number of the packet the taker gets next
+        self._n_bytes = 0
+        self._n_headless = 0
+        self._is_closed = False
+        self._changed = threading.Condition()
+
+    def append(self, packet: Packet) -> None:
+        """Add a packet; what comes before the first keyframe is dropped and counted."""
+        with self._changed:
+            if self._is_lossless:
+                self._changed.wait_for(
+                    lambda: self._is_closed or self._n_waiting() < LOSSLESS_AHEAD
+                )
+            if packet.is_keyframe:
+                self._keyframes.append(self._first + len(self._packets))
+            elif not self._packets:
+                self._n_headless += 1
+                return
+            self._packets.append(packet)
+            self._n_bytes += len(packet.data)
+            self._trim()
+            self._changed.notify_all()
+
+    def take(self, timeout_s: float) -> Taken | None:
+        """Give the next packet, waiting for one if need be.
+
+        Returns:
+            The packet; None when none came in time or the ring is closed and read out. A taker
+            that fell behind what is kept goes on at the oldest keyframe left.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._n_waiting() > 0 or self._is_closed, timeout_s)
+            if self._n_waiting() == 0:
+                return None
+            n_skipped = max(0, self._first - self._next)
+            self._next += n_skipped
+            taken = Taken(self._packets[self._next - self._first], n_skipped)
+            self._next += 1
+            self._changed.notify_all()
+            return taken
+
+    def skip_to_newest_keyframe(self) -> int:
+        """Let the taker go on at the newest keyframe not yet taken; newest wins.
+
+        Returns:
+            Packets passed over; 0 where no keyframe is waiting.
+        """
+        with self._changed:
+            if not self._keyframes or self._keyframes[-1] <= self._next:
+                return 0
+            n_skipped = self._keyframes[-1] - self._next
+            self._next = self._keyframes[-1]
+            return n_skipped
+
+    @property
+    def lag_s(self) -> float:
+        """Stream time from the next packet to take to the newest; 0.0 when none waits."""
+        with self._changed:
+            if self._n_waiting() == 0:
+                return 0.0
+            return self._packets[-1].dts - self._packets[max(0, self._next - self._first)].dts
+
+    @property
+    def is_lossless(self) -> bool:
+        """Nothing is skipped: the appender waits instead."""
+        return self._is_lossless
+
+    @property
+    def n_bytes(self) -> int:
+        """Coded bytes kept."""
+        return self._n_bytes
+
+    @property
+    def n_headless(self) -> int:
+        """Packets dropped for want of a keyframe before them."""
+        return self._n_headless
+
+    @property
+    def is_read_out(self) -> bool:
+        """Closed, and everything in it was taken."""
+        with self._changed:
+            return self._is_closed and self._n_waiting() == 0
+
+    def close(self) -> None:
+        """Nothing more will come; what is left can still be taken."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def _n_waiting(self) -> int:
+        return self._first + len(self._packets) - max(self._next, self._first)
+
+    def _trim(self) -> None:
+        """Drop whole GOPs from the left while more than enough is kept."""
+        while len(self._keyframes) > 1:
+            second = self._keyframes[1]
+            kept_s = self._packets[-1].dts - self._packets[second - self._first].dts
+            if kept_s < self._seconds and self._n_bytes <= self._max_bytes:
+                return
+            if self._is_lossless and second > self._next:
+                return  # not taken yet
+            self._drop_left(second - self._first)
+        if self._n_bytes > self._max_bytes and not self._is_lossless:
+            self._drop_left(len(self._packets))  # one GOP alone is too much: wait for the next
+
+    def _drop_left(self, n: int) -> None:
+        for _ in range(n):
+            self._n_bytes -= len(self._packets.popleft().data)
+        self._first += n
+        while self._keyframes and self._keyframes[0] < self._first:
+            self._keyframes.popleft()

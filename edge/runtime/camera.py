@@ -1,0 +1,288 @@
+"""Camera: one camera in service, from its reader's packets to the sinks.
+
+The watcher thread is a straight line: next packet -> decode -> frame wanted? -> pipeline ->
+events. It waits for no other camera. Newest wins: when it falls behind it skips to the newest
+keyframe, counts what it passed over, and says so if it lasts.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Literal, TypeAlias
+
+from edge.decoders import Decoder, Picture
+from edge.decoders.software import SoftwareDecoder
+from edge.errors import DetectorStalled, SinkError
+from edge.event import Event, RuleState
+from edge.frame import Stamp
+from edge.gates import Rate
+from edge.health import Condition
+from edge.pipeline import Pipeline
+from edge.runtime.reader import Feed, Reader
+
+log = logging.getLogger("edge.camera")
+
+State: TypeAlias = Literal["watching", "degraded", "lost", "disabled"]
+
+LOST_S = 5.0
+"""Without a packet for this long a camera is lost: longer than a hiccup of the network, shorter
+than a control room's patience."""
+
+LAG_S = 2.0
+"""A watcher this far behind skips to the newest keyframe: an alert later than that is stale."""
+
+STUCK_S = 60.0
+"""A detector that has not answered for this long will not: let the supervisor restart us."""
+
+
+@dataclass
+class Counters:
+    """What happened since the start; everything dropped is in one of them."""
+
+    n_frames: int = 0
+    n_looked: int = 0
+    n_skipped: int = 0
+    n_corrupt: int = 0
+    n_stalled: int = 0
+    n_events: int = 0
+    n_unstored: int = 0
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the retained camera status says.
+
+    Attributes:
+        state: As in the contract.
+        why: In words; empty while watching.
+        since: UTC of the change.
+    """
+
+    state: State
+    why: str
+    since: datetime
+
+
+class Reports:
+    """What a camera tells the rest of the box; every method may be called from its thread."""
+
+    def __init__(
+        self,
+        emit: Callable[[Event], None],
+        status: Callable[[str, Status], None],
+        rule_state: Callable[[str, str, RuleState], None],
+    ) -> None:
+        self.emit = emit
+        self.status = status
+        self.rule_state = rule_state
+
+
+class Camera:
+    """One camera in service.
+
+    Args:
+        name: The camera's id.
+        reader: Its packets.
+        pipeline: What to do with its frames.
+        fps: Frames to analyse each second.
+        reports: Takes events, status and rule states.
+        degraded: Why it watches with less than was asked for; empty if it does not.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        reader: Reader,
+        pipeline: Pipeline,
+        *,
+        fps: float,
+        reports: Reports,
+        degraded: str = "",
+    ) -> None:
+        self.name = name
+        self.counters = Counters()
+        self.reader = reader
+        self._pipeline = pipeline
+        self._rate = Rate(fps)
+        self._reports = reports
+        self._degraded = degraded
+        self._stopping = threading.Event()
+        self._stamp = _now(name)  # of the last frame, to end incidents with
+        self._beat_at = time.monotonic()
+        self._stalled_since: float | None = None
+        self._skipped_at = float("-inf")
+        self._failure = ""
+        self._states: dict[str, RuleState] = {}
+        self._lost = Condition("camera_lost", begin_s=0.0, end_s=0.0)
+        self._stalled = Condition("detector_stalled", begin_s=0.0, end_s=1.0)
+        self._less = Condition("analysis_degraded", begin_s=0.0, end_s=5.0)
+        self._status = Status("lost", "connecting", datetime.now(timezone.utc))
+        self._thread = threading.Thread(target=self._run, name=f"watcher-{name}", daemon=True)
+
+    @property
+    def status(self) -> Status:
+        """How it is."""
+        return self._status
+
+    @property
+    def is_stuck(self) -> bool:
+        """Its thread or its detector has not moved for so long that only a restart helps."""
+        now = time.monotonic()
+        stalled_s = 0.0 if self._stalled_since is None else now - self._stalled_since
+        return now - self._beat_at > STUCK_S or stalled_s > STUCK_S
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._reports.status(self.name, self._status)
+        for rule in self._pipeline.rules:
+            self._reports.rule_state(self.name, rule.name, rule.state)
+        self.reader.start()
+        self._thread.start()
+
+    def stop(self, reason: str) -> None:
+        """Stop both threads and end what is open, for the reason given."""
+        self._stopping.set()
+        self.reader.stop()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10.0)
+        now = _now(self.name)
+        self._send(self._pipeline.close(self._stamp, reason))
+        for health in (self._lost, self._stalled, self._less):
+            self._send(health.close(now, reason))
+        self._report_rules()
+
+    def _run(self) -> None:
+        feed: Feed | None = None
+        while not self._stopping.is_set():
+            self._check()
+            following = self.reader.next_feed(feed, 0.5)
+            if following is None:
+                continue
+            feed = following
+            try:
+                self._watch(feed)
+            except Exception as exc:
+                # A fault of ours on one picture must not end the watching, nor pass unsaid.
+                log.exception("camera %s: internal error, going on", self.name)
+                self._failure = f"internal error: {type(exc).__name__}: {exc}"
+                feed = None  # the same connection again, from where it is
+                self._stopping.wait(1.0)
+
+    def _watch(self, feed: Feed) -> None:
+        """Analyse one connection until it ends."""
+        decoder = SoftwareDecoder(feed.stream)
+        n_corrupt = 0
+        try:
+            while not self._stopping.is_set():
+                self._keep_up(feed, decoder)
+                taken = feed.ring.take(0.5)
+                if taken is None:
+                    if feed.ring.is_read_out:
+                        self._analyse(decoder.flush())
+                        return
+                    self._check()
+                    continue
+                if taken.n_skipped:
+                    self._skipped(taken.n_skipped, decoder)
+                self._analyse(decoder.decode(taken.packet))
+                self.counters.n_corrupt += decoder.n_corrupt - n_corrupt
+                n_corrupt = decoder.n_corrupt
+        finally:
+            decoder.close()
+
+    def _keep_up(self, feed: Feed, decoder: Decoder) -> None:
+        """Skip to the newest keyframe when a live camera is too far ahead of us."""
+        if not feed.ring.is_lossless and feed.ring.lag_s > LAG_S:
+            n_skipped = feed.ring.skip_to_newest_keyframe()
+            if n_skipped:
+                self._skipped(n_skipped, decoder)
+
+    def _skipped(self, n_packets: int, decoder: Decoder) -> None:
+        decoder.reset()
+        self.counters.n_skipped += n_packets
+        self._skipped_at = time.monotonic()
+
+    def _analyse(self, pictures: Iterable[Picture]) -> None:
+        for picture in pictures:
+            if not self._rate.is_due(picture.packet.pts):
+                continue
+            frame = picture.frame(self.name, self.counters.n_frames)
+            self.counters.n_frames += 1
+            self._stamp = frame.stamp
+            try:
+                step = self._pipeline.step(frame)
+            except DetectorStalled as exc:
+                self.counters.n_stalled += 1
+                self._stalled_since = self._stalled_since or time.monotonic()
+                self._check(stalled=str(exc))
+                continue
+            self._stalled_since = None
+            self._failure = ""
+            self.counters.n_looked += step.detections is not None
+            self._send(step.events)
+            self._check()
+            self._report_rules()
+
+    def _check(self, *, stalled: str = "") -> None:
+        """Tell how the camera is; cheap enough for every frame."""
+        self._beat_at = time.monotonic()
+        now = _now(self.name)
+        lost = ""
+        if self.reader.has_ended:
+            lost = self.reader.trouble
+        elif self.reader.silent_s > LOST_S:
+            lost = self.reader.trouble or f"no data for {LOST_S:.0f} s, connection open"
+        if lost and not self._lost.is_open:
+            self._send(self._pipeline.close(self._stamp, f"camera lost: {lost}"))
+        behind = ""
+        if self._beat_at - self._skipped_at < 5.0:
+            behind = f"analysis cannot keep up; {self.counters.n_skipped} packets skipped so far"
+        self._send(self._lost.update(now, wrong=lost))
+        if self._stalled_since is None or stalled:
+            self._send(self._stalled.update(now, wrong=stalled))
+        self._send(self._less.update(now, wrong=self._failure or self._degraded or behind))
+        self._settle()
+
+    def _settle(self) -> None:
+        """Work out the one state the conditions add up to, and report a change."""
+        if self._lost.is_open:
+            state, why = ("lost", self._lost.reason)
+        elif self.reader.trouble or not self.counters.n_frames:
+            state, why = ("lost", self.reader.trouble or "waiting for a picture")
+        elif self._stalled.is_open:
+            state, why = ("degraded", self._stalled.reason)
+        elif self._less.is_open:
+            state, why = ("degraded", self._less.reason)
+        elif self.counters.n_unstored:
+            state, why = ("degraded", f"{self.counters.n_unstored} events could not be stored")
+        else:
+            state, why = ("watching", "")
+        if (state, why) != (self._status.state, self._status.why):
+            self._status = Status(state, why, datetime.now(timezone.utc))  # type: ignore[arg-type]
+            self._reports.status(self.name, self._status)
+
+    def _report_rules(self) -> None:
+        for rule in self._pipeline.rules:
+            state = rule.state
+            if self._states.get(rule.name) != state:
+                self._states[rule.name] = state
+                self._reports.rule_state(self.name, rule.name, state)
+
+    def _send(self, events: Iterable[Event]) -> None:
+        for event in events:
+            try:
+                self._reports.emit(event)
+                self.counters.n_events += 1
+            except SinkError as exc:
+                self.counters.n_unstored += 1
+                log.error("camera %s: event %s not stored: %s", self.name, event.kind, exc)
+
+
+def _now(camera: str) -> Stamp:
+    """The moment as a stamp: conditions of the box run on its own clocks."""
+    return Stamp(camera, 0, time.monotonic(), datetime.now(timezone.utc), 0)

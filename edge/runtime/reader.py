@@ -1,0 +1,143 @@
+"""Reader: one camera's connection, and the one place that tries a source again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from edge.backoff import Backoff
+from edge.errors import SourceError, SourceRefused
+from edge.packet import Stream
+from edge.ring import Ring
+from edge.sources import SourceOptions
+
+log = logging.getLogger("edge.camera")
+
+RING_SECONDS = 10.0
+RING_BYTES = 24 * 2**20
+"""Ten seconds at 4 Mbit/s are 5 MiB; the bound is for the camera that sends 4K instead."""
+
+REFUSED_S = 15.0
+"""Shortest wait after a refusal: a wrong password does not get better by trying, and cameras lock
+out who tries too often."""
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One connection: what the reader fills and the watcher empties."""
+
+    stream: Stream
+    ring: Ring
+
+
+class Reader:
+    """Keeps a camera connected, in its own thread.
+
+    Args:
+        camera: The camera's id, for the log.
+        source: How to reach it.
+        backoff: Waits between attempts.
+    """
+
+    def __init__(self, camera: str, source: SourceOptions, backoff: Backoff | None = None) -> None:
+        self.n_packets = 0
+        self.n_headless = 0
+        self.n_connections = 0
+        self._camera = camera
+        self._source = source
+        self._backoff = backoff or Backoff()
+        self._feed: Feed | None = None
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self._trouble = "connecting"
+        self._heard_at = time.monotonic()
+        self._stream_time = 0.0
+        self._has_ended = False
+        self._thread = threading.Thread(target=self._run, name=f"reader-{camera}", daemon=True)
+
+    @property
+    def trouble(self) -> str:
+        """Why there are no packets; empty while they come."""
+        return self._trouble
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the last packet, or since the start."""
+        return time.monotonic() - self._heard_at
+
+    @property
+    def has_ended(self) -> bool:
+        """A recording that is not looped was read to its end."""
+        return self._has_ended
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop; returns once the thread ended or its last read ran into the time-out."""
+        self._stopping.set()
+        with self._changed:
+            if self._feed is not None:
+                self._feed.ring.close()
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10.0)
+
+    def next_feed(self, seen: Feed | None, timeout_s: float) -> Feed | None:
+        """Wait for a connection other than `seen`; None when none came in time."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._feed is not seen or self._stopping.is_set(), timeout_s
+            )
+            return None if self._feed is seen else self._feed
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            shortest_s = 0.0
+            try:
+                self._read()
+            except SourceRefused as exc:
+                shortest_s = REFUSED_S
+                trouble = str(exc)
+            except SourceError as exc:
+                trouble = str(exc)
+            else:
+                self._has_ended = True
+                self._trouble = "the recording ended"
+                return
+            wait_s = max(shortest_s, self._backoff.next_s())
+            if trouble != self._trouble and not self._stopping.is_set():
+                log.warning("camera %s: %s; next try in %.1f s", self._camera, trouble, wait_s)
+            self._trouble = trouble
+            self._stopping.wait(wait_s)
+
+    def _read(self) -> None:
+        """One connection, from opening to a recording's end or the error that broke it."""
+        source = self._source.open(not_before=self._stream_time)
+        ring = Ring(seconds=RING_SECONDS, max_bytes=RING_BYTES, is_lossless=not source.is_live)
+        try:
+            for number, packet in enumerate(source.packets()):
+                if self._stopping.is_set():
+                    return
+                ring.append(packet)
+                self._heard_at = time.monotonic()
+                self._stream_time = max(self._stream_time, packet.pts)
+                self.n_packets += 1
+                if number == 0:
+                    self._connected(Feed(source.stream, ring))
+        finally:
+            self.n_headless += ring.n_headless
+            ring.close()
+            source.close()
+
+    def _connected(self, feed: Feed) -> None:
+        log.info("camera %s: %s, %dx%d", self._camera, feed.stream.codec, *feed.stream.size_wh)
+        self.n_connections += 1
+        self._trouble = ""
+        self._backoff.reset()
+        with self._changed:
+            self._feed = feed
+            self._changed.notify_all()

@@ -1,0 +1,276 @@
+"""ByteTrack: sure boxes first, then doubtful ones for the tracks still unmatched.
+
+Pure. All times are seconds of stream time, so gaps and changing rates need no setting. A track
+is *tentative* until enough was seen of it, then *confirmed*; unseen it is *lost*, and removed
+after `lost_seconds`.
+
+Source:
+    Zhang et al., "ByteTrack", ECCV 2022 (arXiv 2110.06864). Differs: times in seconds; a track is
+    confirmed by the sum of its confidences; and boxes that overlap nothing are matched by
+    distance, after the idea of larger matching space in Yang et al., "C-BIoU", WACV 2023 (arXiv
+    2211.14317), because at 8 frames a second a car moves its own length between two.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from edge.detections import Detections, Floats, Mask
+from edge.geometry import iou
+from edge.options import Fraction
+from edge.trackers import TrackerOptions
+from edge.trackers._assign import assign
+from edge.trackers._kalman import Motion
+from edge.tracks import Tracks
+
+_Rows = NDArray[np.intp]
+
+# A tentative track may go unseen this long: one missed frame at 8 a second.
+TENTATIVE_S = 0.2
+# How far from its prediction, in mean sizes of the two boxes (each axis by its own), a box that
+# overlaps nothing may be taken: what the object could have moved, and never more than REACH_MAX.
+# A track seen once has no speed yet; one seen more often only errs by its change of speed.
+REACH_PER_S_FIRST = 12.0
+REACH_PER_S = 4.0
+REACH_MAX = 1.5
+# ... and only when width and height agree within this factor.
+SIZE_RATIO = 1.6
+
+
+class Options(TrackerOptions):
+    """`bytetrack` in YAML."""
+
+    kind: Literal["bytetrack"] = "bytetrack"
+    high: Annotated[
+        Fraction,
+        Field(
+            description="Boxes at or above this confidence are matched first. Higher keeps "
+            "doubtful boxes from stealing a track; lower helps detectors that are never sure."
+        ),
+    ] = 0.5
+    low: Annotated[
+        Fraction,
+        Field(
+            description="Boxes below this confidence are not used at all. Only matters where "
+            "the detector's own `confidence` is lower."
+        ),
+    ] = 0.1
+    start: Annotated[
+        Fraction,
+        Field(
+            description="Least confidence of a box that may start a track. Above the detector's "
+            "`confidence`, objects it is never surer of stay silent; lower starts more ghosts."
+        ),
+    ] = 0.35
+    confirm: Annotated[
+        float,
+        Field(
+            gt=0.0,
+            le=20.0,
+            description="Sum of confidences, over at least two frames, from which a track is "
+            "believed: at 1.0 two frames of 0.5 or three of 0.35. Higher reports later and "
+            "suppresses flicker.",
+        ),
+    ] = 1.0
+    min_iou: Annotated[
+        Fraction,
+        Field(
+            description="Least overlap of a box with a track's predicted place. Higher splits "
+            "tracks at low frame rates; lower swaps identities in crowds."
+        ),
+    ] = 0.2
+    lost_seconds: Annotated[
+        float,
+        Field(
+            ge=0.5,
+            le=30.0,
+            description="A track unseen for longer is removed. Longer survives longer occlusion "
+            "and may revive on another object. Frames further apart than this are not linked.",
+        ),
+    ] = 2.0
+
+    def build(self) -> ByteTrack:
+        """A tracker with no tracks, numbering from 1."""
+        return ByteTrack(self)
+
+
+class ByteTrack:
+    """Follows the objects of one camera; see the module's text.
+
+    Args:
+        options: Thresholds.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._motion = Motion()
+        self._pts = 0.0
+        self._labels: tuple[str, ...] = ()
+        self._next_id = 1
+        # One row a track, beside those of the motion filter; id 0 while tentative.
+        self._id = np.empty(0, np.int64)
+        self._born = np.empty(0)
+        self._seen = np.empty(0)
+        self._hits = np.empty(0, np.int64)
+        self._belief = np.empty(0)
+        self._votes: Floats = np.empty((0, 0), np.float32)
+
+    @property
+    def is_following(self) -> bool:
+        """Whether any track is alive, tentative and lost ones included."""
+        return len(self._id) > 0
+
+    def update(self, detections: Detections) -> Tracks:
+        """Give identities to one frame's boxes.
+
+        Args:
+            detections: N boxes in frame pixels, N may be 0; `stamp.pts` not before the last one.
+
+        Returns:
+            The confirmed tracks seen in this frame, in order of the boxes, each with the box and
+            confidence it was seen with; and the ids of confirmed tracks that ended with it.
+
+        Raises:
+            ValueError: `stamp.pts` runs backwards.
+        """
+        pts = detections.stamp.pts
+        elapsed = pts - self._pts if self.is_following else 0.0
+        if elapsed < 0:
+            raise ValueError(
+                f"camera {detections.stamp.camera}: expected pts at or after {self._pts:.3f}, "
+                f"got {pts:.3f}; build a new tracker for a new stream"
+            )
+        self._set_labels(detections.model.labels)
+        removed = self._drop(pts - self._seen > self._options.lost_seconds)
+        self._motion.predict(elapsed, self._seen == self._pts)
+        rows, columns = self._associate(detections)
+        self._motion.correct(rows, detections.xyxy[columns])
+        self._seen[rows] = pts
+        self._hits[rows] += 1
+        self._belief[rows] += detections.confidence[columns]
+        self._votes[rows, detections.class_id[columns]] += detections.confidence[columns]
+        self._confirm(rows)
+        is_forgotten = (self._id == 0) & (pts - self._seen > TENTATIVE_S) & (self._seen < pts)
+
+        order = np.argsort(columns)
+        order = order[self._id[rows[order]] > 0]
+        shown, boxes = rows[order], columns[order]
+        tracks = Tracks(
+            detections.stamp,
+            detections.size_wh,
+            detections.model,
+            detections.xyxy[boxes],
+            detections.confidence[boxes],
+            self._votes[shown].argmax(axis=1).astype(np.int32)
+            if len(shown)
+            else np.empty(0, np.int32),
+            self._id[shown],
+            (pts - self._born[shown]).astype(np.float32),
+            self._motion.speed[shown, :2].astype(np.float32),
+            removed,
+        )
+        self._drop(is_forgotten)
+        is_free = detections.confidence >= max(self._options.start, self._options.low)
+        is_free[columns] = False
+        self._start(detections, is_free)
+        self._pts = pts
+        return tracks
+
+    def _associate(self, detections: Detections) -> tuple[_Rows, _Rows]:
+        """Pair tracks with boxes.
+
+        Returns:
+            (K,) rows of tracks and (K,) indices of boxes.
+        """
+        confidence = detections.confidence
+        is_high = confidence >= self._options.high
+        is_open_box = confidence >= self._options.low
+        is_open_track = np.ones(len(self._id), np.bool_)
+        is_confirmed = self._id > 0
+        is_recent = self._seen == self._pts
+        pairs_rows, pairs_boxes = [], []
+        overlap = iou(self._motion.xyxy, detections.xyxy)
+        # Sure boxes count by their confidence as well, so that of two that fit, the surer wins.
+        weighted = overlap * confidence
+        nearness = self._nearness(detections)
+        least = self._options.min_iou
+        for likeness, floor, tracks, boxes in (
+            (weighted, least, is_confirmed, is_high),
+            (overlap, max(0.5, least), is_confirmed & is_recent, ~is_high),
+            (overlap, least, ~is_confirmed, is_open_box),
+            (nearness, 0.0, is_recent, is_open_box),
+        ):
+            rows = np.flatnonzero(tracks & is_open_track)
+            columns = np.flatnonzero(boxes & is_open_box)
+            if not len(rows) or not len(columns):
+                continue
+            row, column = assign(likeness[np.ix_(rows, columns)], floor)
+            is_open_track[rows[row]] = False
+            is_open_box[columns[column]] = False
+            pairs_rows.append(rows[row])
+            pairs_boxes.append(columns[column])
+        none = np.empty(0, np.intp)
+        return np.concatenate([none, *pairs_rows]), np.concatenate([none, *pairs_boxes])
+
+    def _nearness(self, detections: Detections) -> NDArray[np.float64]:
+        """How near each box is to each track, for pairs of like size.
+
+        Returns:
+            (tracks, N) float64: 1 at the predicted place, 0 and below from the reach outwards.
+        """
+        place = self._motion.place[:, None]
+        box = detections.xyxy.astype(np.float64)
+        size = np.maximum(box[:, 2:] - box[:, :2], 1.0)
+        apart = (box[:, :2] + box[:, 2:]) / 2 - place[..., :2]
+        in_boxes = np.hypot(*np.moveaxis(2 * apart / (size + place[..., 2:]), -1, 0))
+        ratio = size / place[..., 2:]
+        is_alike = (np.maximum(ratio, 1 / ratio) <= SIZE_RATIO).all(axis=-1)
+        rate = np.where(self._hits == 1, REACH_PER_S_FIRST, REACH_PER_S)
+        waited = detections.stamp.pts - self._seen
+        reach = np.minimum(rate * waited, REACH_MAX)[:, None]
+        return np.where(is_alike, 1 - in_boxes / np.maximum(reach, 1e-9), 0.0)
+
+    def _confirm(self, rows: _Rows) -> None:
+        """Number the matched tracks that are believed now, the oldest first."""
+        rows = np.sort(rows)
+        is_new = (self._id[rows] == 0) & (self._hits[rows] > 1)
+        new = rows[is_new & (self._belief[rows] >= self._options.confirm)]
+        self._id[new] = np.arange(self._next_id, self._next_id + len(new))
+        self._next_id += len(new)
+
+    def _start(self, detections: Detections, boxes: Mask) -> None:
+        """Begin a tentative track at each of the boxes under a (N,) mask."""
+        n = int(boxes.sum())
+        if not n:
+            return
+        pts, confidence = detections.stamp.pts, detections.confidence[boxes]
+        votes = np.zeros((n, len(self._labels)), np.float32)
+        votes[np.arange(n), detections.class_id[boxes]] = confidence
+        self._motion.add(detections.xyxy[boxes])
+        self._id = np.append(self._id, np.zeros(n, np.int64))
+        self._born = np.append(self._born, np.full(n, pts))
+        self._seen = np.append(self._seen, np.full(n, pts))
+        self._hits = np.append(self._hits, np.ones(n, np.int64))
+        self._belief = np.append(self._belief, confidence)
+        self._votes = np.concatenate([self._votes, votes])
+
+    def _drop(self, mask: Mask) -> NDArray[np.int64]:
+        """Remove tracks under a mask and return the ids that were ever shown."""
+        gone = self._id[mask & (self._id > 0)]
+        if mask.any():
+            keep = ~mask
+            self._motion.keep(keep)
+            self._id, self._born, self._seen = self._id[keep], self._born[keep], self._seen[keep]
+            self._hits, self._belief = self._hits[keep], self._belief[keep]
+            self._votes = self._votes[keep]
+        return gone
+
+    def _set_labels(self, labels: tuple[str, ...]) -> None:
+        """Start the vote anew when another model, with other classes, looks from now on."""
+        if labels != self._labels:
+            self._labels = labels
+            self._votes = np.zeros((len(self._id), len(labels)), np.float32)

@@ -1,0 +1,212 @@
+"""An RTSP camera on loopback: serves a recorded H.264 stream for ever, in real time.
+
+Run by the system's Python, because GStreamer's bindings come as Debian packages and not from
+PyPI; nothing here imports the appliance. `tests.rtsp_camera` starts it, and so may a person:
+
+    /usr/bin/python3 tests/servers/gst_rtsp_server.py clip.mp4 --user viewer --password secret
+
+The clip is demuxed once into memory and its access units are sent again and again, bit for bit.
+It does not loop by seeking back: that restarts the timestamps, and no camera's clock jumps back
+every few seconds. Here each round's timestamps continue the last one's, so that a client sees
+one endless stream.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGES = (
+    "python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good"
+)
+MISSING = 3
+DEMUXERS = {".mp4": "qtdemux", ".mkv": "matroskademux"}
+ELEMENTS = ("appsrc", "appsink", "qtdemux", "matroskademux", "rtph264pay", "rtpbin")
+SECOND_NS = 1_000_000_000
+
+try:
+    import gi
+
+    for namespace in ("Gst", "GstRtsp", "GstRtspServer"):
+        gi.require_version(namespace, "1.0")
+    from gi.repository import GLib, Gst, GstRtsp, GstRtspServer
+
+    Gst.init(None)
+    absent = [name for name in ELEMENTS if Gst.ElementFactory.find(name) is None]
+except (ImportError, ValueError) as error:
+    absent = [str(error)]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A clip's access units, in file order.
+
+    Attributes:
+        caps: What they are, with the parameter sets.
+        units: One buffer per picture; times in nanoseconds, the earliest at 0.
+        period_ns: From one round's start to the next one's.
+    """
+
+    caps: Gst.Caps
+    units: list[Gst.Buffer]
+    period_ns: int
+
+    def rounds(self) -> Iterator[Gst.Buffer]:
+        """Give the units again and again, each round's times continuing the last one's."""
+        start_ns = 0
+        while True:
+            for unit in self.units:
+                yield later(unit, start_ns)
+            start_ns += self.period_ns
+
+
+def later(unit: Gst.Buffer, by_ns: int) -> Gst.Buffer:
+    """Give a copy at another time. Matroska has no DTS.
+
+    Deep, because these bindings' plain copy() is one more reference to the same buffer.
+    """
+    moved = unit.copy_deep()
+    moved.pts += by_ns
+    if moved.dts != Gst.CLOCK_TIME_NONE:
+        moved.dts += by_ns
+    return moved
+
+
+def read(clip: Path) -> Recording:
+    """Demux the clip's H.264 track.
+
+    Raises:
+        ValueError: The container is not one of `DEMUXERS`, or holds less than two pictures.
+    """
+    if clip.suffix not in DEMUXERS:
+        raise ValueError(f"{clip}: expected a name that ends in {' or '.join(DEMUXERS)}")
+    pipeline = Gst.parse_launch(
+        f"filesrc name=file ! {DEMUXERS[clip.suffix]} ! video/x-h264 ! appsink name=units sync=0"
+    )
+    pipeline.get_by_name("file").set_property("location", str(clip))
+    sink = pipeline.get_by_name("units")
+    pipeline.set_state(Gst.State.PLAYING)
+    samples = []
+    while (sample := sink.emit("try-pull-sample", 10 * SECOND_NS)) is not None:
+        samples.append(sample)
+    pipeline.set_state(Gst.State.NULL)
+    if len(samples) < 2:
+        raise ValueError(f"{clip}: expected H.264 video, found {len(samples)} pictures of it")
+
+    units = [sample.get_buffer() for sample in samples]
+    earliest_ns = min(min(unit.pts, unit.dts) for unit in units)
+    span_ns = max(unit.pts for unit in units) - min(unit.pts for unit in units)
+    return Recording(
+        caps=samples[0].get_caps(),
+        units=[later(unit, -earliest_ns) for unit in units],
+        period_ns=span_ns + span_ns // (len(units) - 1),
+    )
+
+
+def feed(_factory: object, media: GstRtspServer.RTSPMedia, recording: Recording) -> None:
+    """Give a new stream a unit whenever it asks; its sinks wait for the clock: that is the pace."""
+
+    def push(source: Gst.Element, _wanted: int, units: Iterator[Gst.Buffer]) -> None:
+        source.emit("push-buffer", next(units))
+
+    source = media.get_element().get_by_name("units")
+    source.set_property("caps", recording.caps)
+    source.connect("need-data", push, recording.rounds())
+
+
+def guard(
+    server: GstRtspServer.RTSPServer,
+    factory: GstRtspServer.RTSPMediaFactory,
+    user: str,
+    password: str,
+) -> None:
+    """Let only this user look, by basic or digest authentication as the client chooses."""
+    viewer = GstRtspServer.RTSPToken()
+    viewer.set_string("media.factory.role", "viewer")
+    door = GstRtspServer.RTSPAuth()
+    door.set_supported_methods(GstRtsp.RTSPAuthMethod.BASIC | GstRtsp.RTSPAuthMethod.DIGEST)
+    door.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), viewer)
+    door.add_digest(user, password, viewer)
+    server.set_auth(door)
+    permissions = GstRtspServer.RTSPPermissions()
+    for right in ("media.factory.access", "media.factory.construct"):
+        permissions.add_permission_for_role("viewer", right, True)
+    factory.set_permissions(permissions)
+
+
+def arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description="Serve a clip as an RTSP camera on 127.0.0.1.")
+    parser.add_argument("clip", type=Path, help="H.264 in .mp4 or .mkv")
+    parser.add_argument("--port", type=int, default=0, help="0 (the default) takes a free one")
+    parser.add_argument("--path", default="stream")
+    parser.add_argument("--user", help="with --password: nobody else may look")
+    parser.add_argument("--password")
+    parser.add_argument(
+        "--shared", action="store_true", help="all clients see one stream, not each from the start"
+    )
+    options = parser.parse_args()
+    if (options.user is None) != (options.password is None):
+        parser.error("--user and --password go together")
+    return options
+
+
+def main() -> int:
+    """Serve until SIGTERM, or until the process that started this one is gone."""
+    parent = os.getppid()
+    options = arguments()
+    if absent:
+        sys.stderr.write(f"missing {', '.join(absent)}: apt-get install {PACKAGES}\n")
+        return MISSING
+    try:
+        recording = read(options.clip)
+    except ValueError as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 2
+
+    # `units` asks for one at a time (max-bytes=1): memory stays flat however long the clip.
+    factory = GstRtspServer.RTSPMediaFactory()
+    factory.set_launch(
+        "( appsrc name=units format=time max-bytes=1"
+        # The parameter sets before every keyframe, as cameras send them.
+        " ! rtph264pay name=pay0 pt=96 config-interval=-1 )"
+    )
+    factory.set_shared(options.shared)
+    factory.connect("media-configure", feed, recording)
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service(str(options.port))
+    if options.user is not None:
+        guard(server, factory, options.user, options.password)
+    server.get_mount_points().add_factory(f"/{options.path}", factory)
+    if not server.attach(None):
+        sys.stderr.write(f"cannot listen on 127.0.0.1:{options.port}\n")
+        return 1
+
+    loop = GLib.MainLoop()
+
+    def watch_parent() -> bool:
+        if os.getppid() != parent:
+            loop.quit()
+        return GLib.SOURCE_CONTINUE
+
+    def stop() -> bool:
+        loop.quit()
+        return GLib.SOURCE_REMOVE
+
+    GLib.timeout_add_seconds(1, watch_parent)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, stop)
+    sys.stdout.write(f"READY rtsp://127.0.0.1:{server.get_bound_port()}/{options.path}\n")
+    sys.stdout.flush()
+    loop.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

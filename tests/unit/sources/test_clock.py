@@ -1,0 +1,75 @@
+"""Stream time runs on whatever the stream's own timestamps do."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.sources._clock import ArrivalClock
+
+AT = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+def at(seconds: float) -> datetime:
+    return AT + timedelta(seconds=seconds)
+
+
+def test_durations_are_the_streams_own_not_the_arrivals() -> None:
+    """Network jitter moves neither stream time nor UTC."""
+    clock = ArrivalClock()
+    jitter = [0.0, 0.2, 0.05, 0.3]
+    placed = [
+        clock.place(i * 0.1, i * 0.1, 50 + i * 0.1 + late, at(i * 0.1 + late))
+        for i, late in enumerate(jitter)
+    ]
+    assert [round(p.pts - placed[0].pts, 6) for p in placed] == [0.0, 0.1, 0.2, 0.3]
+    assert [p.captured_at for p in placed] == [at(0.1 * i) for i in range(4)]
+
+
+def test_a_step_of_the_boxs_utc_changes_no_duration() -> None:
+    """An NTP step moves `captured_at` and nothing else."""
+    clock = ArrivalClock()
+    before = clock.place(1.0, 1.0, 10.0, at(0))
+    after = clock.place(1.1, 1.1, 10.1, at(-3600))
+    assert round(after.pts - before.pts, 6) == 0.1
+    assert after.captured_at == at(-3600)
+
+
+def test_a_restarted_stream_clock_goes_on_where_it_was() -> None:
+    """A camera that resets its timestamps in mid-stream does not throw time back."""
+    clock = ArrivalClock()
+    before = clock.place(90000.0, 90000.0, 10.0, at(0))
+    after = clock.place(0.0, 0.0, 10.1, at(0.1))
+    assert 0 < after.pts - before.pts < 0.2
+
+
+def test_a_reconnection_goes_on_after_what_was_reached() -> None:
+    """A burst may run ahead of the clock; the next connection still comes after it."""
+    assert ArrivalClock(not_before=25.0).place(0.0, 0.0, 20.0, at(0)).pts >= 25.0
+
+
+def test_a_stream_without_timestamps_uses_arrival() -> None:
+    """No clock in the stream: arrival is all there is."""
+    clock = ArrivalClock()
+    placed = [clock.place(None, None, 10.0 + i, at(i)) for i in range(3)]
+    assert [round(p.pts - placed[0].pts, 6) for p in placed] == [0, 1, 2]
+
+
+times = st.one_of(st.none(), st.floats(-1e5, 1e5, allow_nan=False))
+
+
+@given(st.lists(st.tuples(times, times, st.floats(0, 100)), max_size=50))
+def test_decoding_time_never_goes_back(
+    packets: list[tuple[float | None, float | None, float]],
+) -> None:
+    """Whatever timestamps come, `dts` never decreases and `pts` is never before it."""
+    clock = ArrivalClock()
+    arrived, last = 1000.0, float("-inf")
+    for pts, dts, wait in packets:
+        arrived += wait
+        placed = clock.place(pts, dts, arrived, AT)
+        assert placed.dts >= last
+        assert placed.pts >= placed.dts
+        last = placed.dts
