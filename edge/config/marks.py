@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from edge.config.problem import (
     is_secret_key,
     passwords,
 )
+from edge.config.syntax import explain
 
 MAX_DEPTH = 16
 """Levels of blocks in blocks; a camera file needs 5. Also ends a value that contains itself."""
@@ -34,29 +36,39 @@ MAX_VALUES = 100_000
 _SECRET = "!secret"  # noqa: S105 - a tag
 _YAML = "tag:yaml.org,2002:"
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
-_TAG_OF = (
-    ("null", re.compile(r"(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]),
-    (
-        "bool",
-        re.compile(
-            r"(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$"
-        ),
+
+
+def _number(text: str) -> int | float:
+    # Python refuses to read thousands of digits; no setting has twenty.
+    return int(text) if len(text) < 20 and text.lstrip("+-").isdigit() else float(text)
+
+
+# How a value is told from a text, the characters it can begin with, and what it becomes.
+_TYPES: dict[str, tuple[re.Pattern[str], list[str], Callable[[str], object]]] = {
+    _YAML + "null": (
+        re.compile(r"(?:~|null|Null|NULL|)$"),
+        ["~", "n", "N", ""],
+        lambda _: None,
+    ),
+    _YAML + "bool": (
+        re.compile(r"(?i:yes|no|true|false|on|off)$"),
         list("yYnNtTfFoO"),
+        lambda text: text.lower() in {"yes", "true", "on"},
     ),
-    ("int", re.compile(r"[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789")),
-    (
-        "float",
-        re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"),
+    _YAML + "int": (re.compile(r"[-+]?(?:0|[1-9]\d*)$", re.ASCII), list("-+0123456789"), _number),
+    _YAML + "float": (
+        re.compile(r"[-+]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$", re.ASCII),
         list("-+.0123456789"),
+        _number,
     ),
-)
+}
 
 
-def _loader(parser: type[Any]) -> type[Any]:
+def _loader(parser: type[Any]) -> Any:
     """A loader of the PyYAML family that reads plain values by the rules above."""
-    loader = type(f"Marking{parser.__name__}", (parser,), {"yaml_implicit_resolvers": {}})
-    for tag, pattern, first in _TAG_OF:
-        loader.add_implicit_resolver(_YAML + tag, pattern, first)
+    loader: Any = type(f"Marking{parser.__name__}", (parser,), {"yaml_implicit_resolvers": {}})
+    for tag, (pattern, first, _) in _TYPES.items():
+        loader.add_implicit_resolver(tag, pattern, first)
     return loader
 
 
@@ -107,7 +119,7 @@ def parse(text: str, file: str, secrets: Secrets) -> Document:
     try:
         root = _compose(text)
     except yaml.YAMLError as why:
-        return Document(file, lines, findings=(_explain(why, text, lines),))
+        return Document(file, lines, findings=(explain(why, text, lines),))
     except RecursionError:
         return Document(file, lines, findings=(_too_deep(()),))
     if root is None:
@@ -154,23 +166,22 @@ class _Reader:
     def value(self, node: yaml.Node, path: KeyPath, place: yaml.Node) -> Any:
         """Plain data of one node; `place` is its key, or itself in a list."""
         start = place.start_mark
-        is_scalar = isinstance(node, yaml.ScalarNode)
-        self.marks[path] = Mark(
-            start.line + 1,
-            start.column + 1,
-            node.value if is_scalar else "",
-            is_scalar and node.style is None,
-        )
+        text, is_plain = "", False
+        if isinstance(node, yaml.ScalarNode):
+            text, is_plain = node.value, node.style is None
+        self.marks[path] = Mark(start.line + 1, start.column + 1, text, is_plain)
         self._n_values += 1
         if len(path) > MAX_DEPTH or self._n_values > MAX_VALUES:
             if not any(finding.cause == _too_deep(()).cause for finding in self.findings):
                 self._refuse(_too_deep(path), path)
             return None
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, path)
+        if node.tag not in {f"{_YAML}map", f"{_YAML}seq"}:
+            return self._unknown_tag(node, path)
         if isinstance(node, yaml.MappingNode):
             return self._block(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.value(item, (*path, i), item) for i, item in enumerate(node.value)]
-        return self._scalar(node, path)
+        return [self.value(item, (*path, i), item) for i, item in enumerate(node.value)]
 
     def _block(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         block: dict[str, Any] = {}
@@ -193,32 +204,30 @@ class _Reader:
                 block[key.value] = self.value(value, (*path, key.value), key)
         return block
 
-    def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
-        text: str = node.value
-        key = next((part for part in reversed(path) if isinstance(part, str)), "")
+    def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
+        text = node.value
         if node.tag == _SECRET:
             return self._secret(text, path)
-        if node.tag == f"{_YAML}null":
-            return None
+        key = next((part for part in reversed(path) if isinstance(part, str)), "")
         if is_secret_key(key) and not _REFERENCE.search(text):
             self._hide(text, HIDDEN)
-        if node.tag == f"{_YAML}bool":
-            return text.lower() in {"yes", "true", "on"}
-        if node.tag == f"{_YAML}int":
-            # Python refuses to read thousands of digits; no setting is that large.
-            return int(text) if len(text) < 20 else float(text)  # noqa: PLR2004
-        if node.tag == f"{_YAML}float":
-            if math.isinf(float(text)):
-                self._refuse(Finding(path, "this number is too large"), path)
-                return None
-            return float(text)
-        if node.tag != f"{_YAML}str":
-            remedy = "put the text in quotes if it shall begin with '!'"
-            self._refuse(Finding(path, f"unknown tag '{node.tag}'", remedy), path)
+        if node.tag == f"{_YAML}str":
+            for password in passwords(text):
+                self._hide(password, HIDDEN)
+            return _REFERENCE.sub(lambda found: self._variable(found[1], path), text)
+        pattern, _, convert = _TYPES.get(node.tag, (None, None, None))
+        if pattern is None or convert is None or not pattern.match(text):
+            return self._unknown_tag(node, path)
+        value = convert(text)
+        if isinstance(value, float) and math.isinf(value):
+            self._refuse(Finding(path, "this number is too large"), path)
             return None
-        for password in passwords(text):
-            self._hide(password, HIDDEN)
-        return _REFERENCE.sub(lambda found: self._variable(found[1], path), text)
+        return value
+
+    def _unknown_tag(self, node: yaml.Node, path: KeyPath) -> None:
+        tag = node.tag.replace(_YAML, "!!")
+        remedy = "the only tag here is `!secret NAME`; put a text that begins with '!' in quotes"
+        self._refuse(Finding(path, f"cannot use '{tag}' here", remedy), path)
 
     def _secret(self, name: str, path: KeyPath) -> str:
         answer = self._lookup.secret(name)
@@ -256,88 +265,3 @@ class _Reader:
 def _too_deep(path: KeyPath) -> Finding:
     remedy = "write it flat, and without a value that contains itself"
     return Finding(path, "too many values, or blocks in blocks", remedy)
-
-
-def _explain(why: yaml.YAMLError, text: str, lines: tuple[str, ...]) -> Finding:
-    """One finding for broken YAML, in a technician's words."""
-    if isinstance(why, yaml.reader.ReaderError):
-        before = text[: why.position]
-        at = (before.count("\n") + 1, len(before) - before.rfind("\n"))
-        code = f"U+{ord(text[why.position]):04X}"
-        return Finding((), f"character {code} cannot stand in YAML", "delete it", at=at)
-    if not isinstance(why, yaml.MarkedYAMLError) or why.problem_mark is None:
-        return Finding((), "not valid YAML")
-    line, column = why.problem_mark.line, why.problem_mark.column
-    # An unfinished file is at fault where it was left open, not at its end.
-    opened = why.context_mark
-    source = lines[line] if line < len(lines) else ""
-    indent = re.match(r"[ \t]*", source)
-    if indent and "\t" in indent[0]:
-        at = (line + 1, indent[0].index("\t") + 1)
-        return Finding((), "a tab in the indentation", "use spaces; YAML allows no tabs", at=at)
-    for pattern, is_at_start, cause, remedy in _SAYINGS:
-        if re.search(pattern, f"{why.context or ''}: {why.problem}"):
-            if is_at_start and opened:
-                line, column = opened.line, opened.column
-            break
-    else:
-        cause, remedy = f"not valid YAML ({why.problem})", "check this line and the one above"
-    if "mapping values" in str(why.problem):
-        cause, remedy = _stray_colon(lines, line, column)
-    found = re.search(r"found character '(.)'|undefined alias", str(why.problem))
-    if found:
-        character = found[1] or "*"
-        cause = f"a text that begins with '{character}' must stand in quotes"
-        remedy = f'write "{character}..."'
-    return Finding((), cause, remedy, at=(line + 1, column + 1))
-
-
-# What PyYAML says; whether the opening place is the one to show; what a technician should read.
-_SAYINGS = (
-    (
-        "quoted scalar: found unexpected end",
-        True,
-        "this quote is never closed",
-        "add the other quote",
-    ),
-    (
-        "escape sequence|unknown escape",
-        False,
-        "in double quotes '\\' has a special meaning",
-        "use single quotes around this text",
-    ),
-    ("flow sequence", True, "this '[' is never closed", "check for a missing ']' or ','"),
-    ("flow mapping", True, "this '{' is never closed", "check for a missing '}' or ','"),
-    ("could not find expected ':'", True, "a key without ':'", "write `key: value`"),
-    ("but found '[]}]'", False, "one closing bracket too many", "delete it"),
-    (
-        "block collection",
-        False,
-        "expected another '- ' entry of the list here",
-        "indent this line like the keys of the entry above it",
-    ),
-    (
-        "block mapping",
-        False,
-        "this line's indentation fits no line above",
-        "start it in the same column as the keys it belongs to",
-    ),
-    ("found another document", False, "a second document begins here", "delete the line '---'"),
-    ("block scalar", False, "'|' and '>' begin a text of several lines", "use quotes instead"),
-)
-
-
-def _stray_colon(lines: tuple[str, ...], line: int, column: int) -> tuple[str, str]:
-    """Why a ':' is met where none can be: two in one line, or a line that is indented too far."""
-    before = lines[line][:column]
-    if ":" in before:
-        return "a second ': ' in one line", "put the value in quotes"
-    above = next((text for text in reversed(lines[:line]) if text.strip()), "")
-    if re.match(r"\s*-\S", above) or re.match(r"\s*-\S", before):
-        return "no space after '-'", "write `- name: ...`"
-    if re.search(r"\w:\S", above):
-        return "the line above has no space after its ':'", "write `key: value`"
-    return (
-        "this line is indented more than the one above",
-        "start it in the same column, or end the line above with ':'",
-    )

@@ -97,7 +97,9 @@ def colour_matrix(colour: Colour, order: Literal["rgb", "bgr"]) -> NDArray[np.fl
         ]
     )
     # Limited range: luma 16..235 and chroma 16..240 span what 0..255 does in full range.
-    gain, black = ([1, 1, 1], 0) if colour.is_full_range else ([255 / 219, 255 / 224, 255 / 224], 16)
+    gain, black = (
+        ([1, 1, 1], 0) if colour.is_full_range else ([255 / 219, 255 / 224, 255 / 224], 16)
+    )
     rows *= gain
     offset = -rows @ np.array([black, 128, 128])
     matrix = np.concatenate([rows, offset[:, None]], axis=1).astype(np.float32)

@@ -148,9 +148,7 @@ def _file_blocks(source: Path) -> Iterator[bytes]:
 
 
 def _http_blocks(address: str, card: Card, timeout_s: float) -> Iterator[bytes]:
-    by_hand = (
-        f"fetch the file on another machine and run `edge model pull {card.name} --from FILE`"
-    )
+    by_hand = f"fetch the file on another machine and run `edge model pull {card.name} --from FILE`"
     try:
         # The address is https from the card, or one a person typed; the SHA-256 decides.
         with urllib.request.urlopen(address, timeout=timeout_s) as answer:  # noqa: S310

@@ -59,7 +59,11 @@ class Models:
     def names(self) -> list[str]:
         """Names of all models there is a card for, in alphabetical order; none read yet."""
         return sorted(
-            {card.parent.name for folder in self._card_folders for card in folder.glob("*/card.yaml")}
+            {
+                card.parent.name
+                for folder in self._card_folders
+                for card in folder.glob("*/card.yaml")
+            }
         )
 
     def card(self, name: str) -> Card:

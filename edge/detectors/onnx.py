@@ -62,7 +62,9 @@ class OnnxBackend:
         # (YOLOX-Nano, two threads, a frame every 35 ms), which is other cameras' time.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         with _translated(
-            ModelError, f"{path} cannot be loaded", "the file is damaged or no ONNX file; pull it anew"
+            ModelError,
+            f"{path} cannot be loaded",
+            "the file is damaged or no ONNX file; pull it anew",
         ):
             self._session: onnxruntime.InferenceSession | None = ort.InferenceSession(
                 str(path), options, providers=list(PROVIDERS)
@@ -79,7 +81,9 @@ class OnnxBackend:
         session = self._session
         if session is None:
             raise DetectorStalled(f"model {self._name} was closed; open it again")
-        with _translated(DetectorStalled, f"model {self._name} failed while running", "see its text"):
+        with _translated(
+            DetectorStalled, f"model {self._name} failed while running", "see its text"
+        ):
             return dict(zip(self._outputs, session.run(self._outputs, dict(inputs)), strict=True))
 
     def close(self) -> None:

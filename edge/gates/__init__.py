@@ -52,5 +52,6 @@ class Rate:
         """
         if pts < self._due - self._period_s / 4:
             return False
-        self._due = max(self._due, pts - self._period_s) + self._period_s
+        is_late = pts >= self._due + self._period_s
+        self._due = (pts if is_late else self._due) + self._period_s
         return True

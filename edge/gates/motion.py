@@ -20,8 +20,11 @@ WIDTH = 160
 """Luma width in pixels; a person 2 % of the picture wide is still 3 pixels."""
 
 STEP = 12
-"""Levels of luma by which a pixel must differ from the background to count as changed; sensor
-noise averaged down to this size stays below 4 on the clips tried."""
+"""Least levels of luma by which a pixel must differ from the background to count as changed."""
+
+NOISE_SIGMAS = 5.0
+"""And at least this many deviations of the picture's own noise, estimated from the median: one
+still pixel in two million then counts as changed, whatever the light."""
 
 LEARN_S = 4.0
 """Time constant of the background: long against a passer-by, short against the sun."""
@@ -95,7 +98,9 @@ class Motion:
             self._background = luma
             self._last_pts = frame.stamp.pts
             return True
-        changed = float(np.mean(np.abs(luma - self._background) > STEP))
+        difference = np.abs(luma - self._background)
+        noise = float(np.median(difference)) / 0.6745  # of a normal distribution
+        changed = float(np.mean(difference > max(STEP, NOISE_SIGMAS * noise)))
         weight = min(1.0, (frame.stamp.pts - self._last_pts) / LEARN_S)
         self._last_pts = frame.stamp.pts
         cv2.accumulateWeighted(luma, self._background, max(0.0, weight))

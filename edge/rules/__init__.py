@@ -13,6 +13,7 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
+from edge.detections import ANY_LABEL
 from edge.event import Event, Priority, RuleState
 from edge.frame import Stamp
 from edge.options import Identifier, Options, Point
@@ -77,6 +78,10 @@ class RuleOptions(Options):
         Priority,
         Field(description="How loudly an event asks for a person.", examples=["alert"]),
     ] = "review"
+
+    def applies_to(self, label: str) -> bool:
+        """Whether the class filter lets a class through; a detector without classes always."""
+        return not self.classes or label in self.classes or label == ANY_LABEL
 
     @abstractmethod
     def build(self, scene: Scene, camera: str) -> Rule:

@@ -39,6 +39,13 @@ REACH_PER_S = 4.0
 REACH_MAX = 1.5
 # ... and only when width and height agree within this factor.
 SIZE_RATIO = 1.6
+# A box of another class than the track's counts half: a lorry may be called a car for a frame,
+# but a rider's track must not go on with the bicycle when the rider is missed.
+OTHER_CLASS = 0.5
+# Doubtful boxes must overlap by this much. They may revive lost tracks, unlike in the paper: a
+# small network is never surer than 0.4 of some people, and each frame it misses one would make
+# another track of them.
+SURE_IOU = 0.5
 
 
 class Options(TrackerOptions):
@@ -117,7 +124,7 @@ class ByteTrack:
         self._seen = np.empty(0)
         self._hits = np.empty(0, np.int64)
         self._belief = np.empty(0)
-        self._votes: Floats = np.empty((0, 0), np.float32)
+        self._votes: Floats = np.empty((0, 1), np.float32)
 
     @property
     def is_following(self) -> bool:
@@ -165,9 +172,7 @@ class ByteTrack:
             detections.model,
             detections.xyxy[boxes],
             detections.confidence[boxes],
-            self._votes[shown].argmax(axis=1).astype(np.int32)
-            if len(shown)
-            else np.empty(0, np.int32),
+            self._votes[shown].argmax(axis=1).astype(np.int32),
             self._id[shown],
             (pts - self._born[shown]).astype(np.float32),
             self._motion.speed[shown, :2].astype(np.float32),
@@ -193,14 +198,16 @@ class ByteTrack:
         is_confirmed = self._id > 0
         is_recent = self._seen == self._pts
         pairs_rows, pairs_boxes = [], []
+        is_same_class = self._votes.argmax(axis=1)[:, None] == detections.class_id
         overlap = iou(self._motion.xyxy, detections.xyxy)
+        overlap *= np.where(is_same_class, 1.0, OTHER_CLASS)
         # Sure boxes count by their confidence as well, so that of two that fit, the surer wins.
         weighted = overlap * confidence
         nearness = self._nearness(detections)
         least = self._options.min_iou
         for likeness, floor, tracks, boxes in (
             (weighted, least, is_confirmed, is_high),
-            (overlap, max(0.5, least), is_confirmed & is_recent, ~is_high),
+            (overlap, max(SURE_IOU, least), is_confirmed, ~is_high),
             (overlap, least, ~is_confirmed, is_open_box),
             (nearness, 0.0, is_recent, is_open_box),
         ):
@@ -248,7 +255,7 @@ class ByteTrack:
         if not n:
             return
         pts, confidence = detections.stamp.pts, detections.confidence[boxes]
-        votes = np.zeros((n, len(self._labels)), np.float32)
+        votes = np.zeros((n, self._votes.shape[1]), np.float32)
         votes[np.arange(n), detections.class_id[boxes]] = confidence
         self._motion.add(detections.xyxy[boxes])
         self._id = np.append(self._id, np.zeros(n, np.int64))
@@ -273,4 +280,4 @@ class ByteTrack:
         """Start the vote anew when another model, with other classes, looks from now on."""
         if labels != self._labels:
             self._labels = labels
-            self._votes = np.zeros((len(self._id), len(labels)), np.float32)
+            self._votes = np.zeros((len(self._id), max(1, len(labels))), np.float32)

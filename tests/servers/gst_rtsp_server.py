@@ -125,12 +125,11 @@ def guard(
     user: str,
     password: str,
 ) -> None:
-    """Let only this user look, by basic or digest authentication as the client chooses."""
+    """Let only this user look, by digest authentication, which is what cameras ask for."""
     viewer = GstRtspServer.RTSPToken()
     viewer.set_string("media.factory.role", "viewer")
     door = GstRtspServer.RTSPAuth()
-    door.set_supported_methods(GstRtsp.RTSPAuthMethod.BASIC | GstRtsp.RTSPAuthMethod.DIGEST)
-    door.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), viewer)
+    door.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
     door.add_digest(user, password, viewer)
     server.set_auth(door)
     permissions = GstRtspServer.RTSPPermissions()

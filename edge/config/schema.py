@@ -1,0 +1,239 @@
+"""Schema: what a technician may write, as strict models; the rooms bring their own options.
+
+Pure. The second of three passes. Nothing here knows YAML, files or lines: `edge.config.explain`
+puts what pydantic finds into words, `edge.config.check` compares names across blocks and files.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from edge.detectors import DetectorOptions
+from edge.gates import GateOptions
+from edge.options import Identifier, Options, Point, any_kind, kinds
+from edge.rules import RuleOptions
+from edge.sinks.mqtt import Options as MqttOptions
+from edge.sources import SourceOptions
+from edge.trackers import TrackerOptions
+
+
+def _named(room: str) -> object:
+    """One of a room's kinds; its name alone stands for that kind with nothing else said."""
+    names = Literal[tuple(kinds(room))]  # type: ignore[misc]
+    either = Union[names, any_kind(room)]  # type: ignore[valid-type]  # noqa: UP007
+    spelt_out = BeforeValidator(_spelt_out, json_schema_input_type=either)
+    return Annotated[any_kind(room), spelt_out]  # type: ignore[valid-type]
+
+
+def _spelt_out(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+if TYPE_CHECKING:
+    AnySource = SourceOptions
+    AnyDetector = DetectorOptions
+    AnyGate = GateOptions
+    AnyTracker = TrackerOptions
+    AnyRule = RuleOptions
+else:
+    AnySource = any_kind("edge.sources")
+    AnyDetector = any_kind("edge.detectors")
+    AnyGate = _named("edge.gates")
+    AnyTracker = _named("edge.trackers")
+    AnyRule = any_kind("edge.rules")
+
+Version = Annotated[
+    Literal[1],
+    Field(description="Layout of this file; this release reads 1.", examples=[1]),
+]
+
+
+class Outbox(Options):
+    """Events on their way to the broker."""
+
+    max_mib: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=65536,
+            description="Most disk space for events not yet sent, in MiB. When it is full the "
+            "oldest are dropped, counted and reported.",
+            examples=[256],
+        ),
+    ] = 256
+
+
+class Evidence(Options):
+    """Clips kept on the box. Accepted and kept; this release does not act on it."""
+
+    max_gib: Annotated[
+        float, Field(gt=0, le=100_000, description="Most disk space, in GiB.", examples=[20])
+    ] = 20
+    keep_days: Annotated[
+        int, Field(ge=1, le=366, description="Days after which clips are deleted.", examples=[30])
+    ] = 30
+
+
+class Storage(Options):
+    """What the box keeps on disk."""
+
+    path: Annotated[
+        Path,
+        Field(
+            description="Folder for everything written; relative to the configuration folder.",
+            examples=["/var/lib/edge"],
+        ),
+    ] = Path("/var/lib/edge")
+    outbox: Annotated[Outbox, Field(description="Events not yet sent.")] = Outbox()
+    evidence: Annotated[
+        Evidence | None, Field(description="Clips kept on the box; not used by this release.")
+    ] = None
+
+
+class Web(Options):
+    """The device page. Accepted and kept; this release does not act on it."""
+
+    listen: Annotated[
+        str,
+        StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"),
+        Field(description="Address and port of the page.", examples=["127.0.0.1:8080"]),
+    ] = "127.0.0.1:8080"
+
+
+class Appliance(Options):
+    """The box: `appliance.yaml`."""
+
+    version: Version
+    site: Annotated[
+        Identifier,
+        Field(description="Site the box stands on; a topic level.", examples=["harbour"]),
+    ]
+    node: Annotated[
+        Identifier,
+        Field(
+            description="This box, unique within the site; a topic level.",
+            examples=["cabinet-017"],
+        ),
+    ]
+    mqtt: Annotated[
+        MqttOptions,
+        Field(
+            description="The broker events are sent to.",
+            examples=[{"url": "mqtts://hub.example:8883", "root": "cctv"}],
+        ),
+    ]
+    storage: Annotated[Storage, Field(description="What the box keeps on disk.")] = Storage()
+    detectors: Annotated[
+        dict[Identifier, AnyDetector],
+        Field(
+            min_length=1,
+            description="Detectors by the name cameras call them.",
+            examples=[{"street": {"kind": "auto", "model": "yolox-nano"}}],
+        ),
+    ]
+    web: Annotated[Web | None, Field(description="The device page; not used by this release.")] = (
+        None
+    )
+
+
+class Analyse(Options):
+    """How a camera is watched."""
+
+    detector: Annotated[
+        Identifier,
+        Field(description="Name of a detector in appliance.yaml.", examples=["street"]),
+    ]
+    fps: Annotated[
+        float,
+        Field(
+            ge=0.1,
+            le=60,
+            description="Pictures analysed a second. Below 5, people in crowds are confused; "
+            "above 10, it mostly costs.",
+            examples=[8],
+        ),
+    ] = 8.0
+    gate: Annotated[
+        AnyGate,
+        Field(
+            validate_default=True,
+            description="When to look: always, or where something moves.",
+            examples=["motion"],
+        ),
+    ] = "motion"  # type: ignore[assignment]
+    tracker: Annotated[
+        AnyTracker,
+        Field(
+            validate_default=True,
+            description="How objects are followed from picture to picture.",
+            examples=["bytetrack"],
+        ),
+    ] = "bytetrack"  # type: ignore[assignment]
+
+
+Polygon = Annotated[tuple[Point, ...], Field(min_length=3)]
+Line = Annotated[tuple[Point, ...], Field(min_length=2)]
+
+
+class Camera(Options):
+    """One camera: a file in `cameras/`."""
+
+    version: Version
+    camera: Annotated[
+        Identifier,
+        Field(
+            description="The camera's id, unique on this box; a topic level.",
+            examples=["high-street-north"],
+        ),
+    ]
+    name: Annotated[
+        str, Field(description="What people call it.", examples=["High Street, north end"])
+    ] = ""
+    enabled: Annotated[
+        bool, Field(description="Whether it is watched; `false` says `disabled`.", examples=[True])
+    ] = True
+    source: Annotated[
+        AnySource,
+        Field(
+            description="Where its pictures come from.",
+            examples=[{"kind": "rtsp", "url": "rtsp://10.0.0.21:554/stream1"}],
+        ),
+    ]
+    analyse: Annotated[
+        Analyse, Field(description="How it is watched.", examples=[{"detector": "street"}])
+    ]
+    zones: Annotated[
+        dict[Identifier, Polygon],
+        Field(
+            default_factory=dict,
+            description="Polygons by name: corners [x, y] in fractions of the picture, x to the "
+            "right, y down, [0, 0] top left.",
+            examples=[{"yard": [[0.1, 0.5], [0.9, 0.5], [0.9, 1.0], [0.1, 1.0]]}],
+        ),
+    ]
+    lines: Annotated[
+        dict[Identifier, Line],
+        Field(
+            default_factory=dict,
+            description="Directed lines by name: points from first to last, as in zones.",
+            examples=[{"gate": [[0.2, 0.8], [0.8, 0.8]]}],
+        ),
+    ]
+    masks: Annotated[
+        dict[Identifier, Polygon],
+        Field(
+            default_factory=dict,
+            description="Privacy: polygons that are black before anything sees the picture.",
+            examples=[{"flats": [[0.0, 0.0], [0.3, 0.0], [0.3, 0.2], [0.0, 0.2]]}],
+        ),
+    ]
+    rules: Annotated[
+        tuple[AnyRule, ...],
+        Field(
+            description="What to report.",
+            examples=[[{"name": "in-yard", "kind": "zone_entry", "zone": "yard"}]],
+        ),
+    ] = ()

@@ -1,0 +1,464 @@
+"""Message: an event with a number and an address, in the form that leaves the box.
+
+Pure: time, randomness and numbers come in as arguments; `edge.sinks._outbox` supplies them. This
+file is the wire contract: field names, their order and the topics may only be added to. A field
+that has nothing to say is left out, never null. Readers ignore fields they do not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from re import fullmatch
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+from edge.event import Direction, Event, Kind, Phase, Priority, RuleState, Sighting
+from edge.options import Identifier
+
+MAX_BYTES = 8192
+"""Longest event message; what does not fit loses objects from the end and says how many."""
+
+MAX_REASON = 300
+"""Longest `reason` or `why` in characters: a library's error text may be a page long."""
+
+STATUS = "status"
+HEALTH = "health"
+ABOUT = "about"
+AUDIT = "audit"
+
+
+def shortened(words: str) -> str:
+    """Cut a reason to `MAX_REASON` characters, on one line."""
+    line = " ".join(words.split())
+    return line if len(line) <= MAX_REASON else line[: MAX_REASON - 1] + "…"
+
+
+def _to_milliseconds(at: datetime) -> datetime:
+    """UTC, cut to what the wire form can hold, so that reading a message gives an equal one."""
+    at = at.astimezone(timezone.utc)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def _iso(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+Timestamp = Annotated[
+    AwareDatetime,
+    AfterValidator(_to_milliseconds),
+    PlainSerializer(_iso, return_type=str, when_used="json"),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$",
+        }
+    ),
+]
+Uuid7 = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+    ),
+]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Count = Annotated[int, Field(ge=0)]
+Words = Annotated[str, AfterValidator(shortened)]
+LinkState: TypeAlias = Literal["online", "stopped", "lost"]
+Watching: TypeAlias = Literal["watching", "degraded", "lost", "disabled"]
+
+
+class Message(BaseModel):
+    """Base of everything sent: strict types, frozen, open to fields of a newer node."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        strict=True, frozen=True, extra="ignore", populate_by_name=True
+    )
+
+
+class SeenObject(Message):
+    """One object named by an event."""
+
+    track: int = Field(description="Track id, unique within the camera.")
+    label: str = Field(
+        validation_alias="class", serialization_alias="class", description="Class name."
+    )
+    confidence: Share = Field(description="Of the deciding frame, two decimals.")
+    box: tuple[Share, Share, Share, Share] = Field(
+        description="`[x, y, width, height]` in fractions of the picture, three decimals."
+    )
+
+
+class Evidence(Message):
+    """One file that supports an event, kept on the box."""
+
+    ref: str = Field(description="Name of the file in the evidence vault.")
+    sha256: Sha256 = Field(description="Hex digest of its bytes.")
+
+
+class EventMessage(Message):
+    """An event as the control room receives it. Field order is the wire order."""
+
+    v: Literal[1] = 1
+    id: Uuid7 = Field(description="Key for removing duplicates; time-ordered.")
+    seq: int = Field(ge=1, description="Rises by one a message and node; a gap proves a loss.")
+    site: Identifier
+    node: Identifier
+    camera: Identifier
+    kind: Kind = Field(description="What happened.")
+    rule: Identifier | None = Field(
+        default=None, description="Absent for the appliance's own kinds."
+    )
+    phase: Phase = Field(description="A pulse is a moment; the others share one incident.")
+    incident: Uuid7 = Field(description="The id of the message that began it.")
+    priority: Priority
+    at: Timestamp = Field(description="UTC at which the scene happened.")
+    clock_ms: Count = Field(description="How far `at` may be wrong, in milliseconds.")
+    where: str | None = Field(default=None, description="Name of the zone or line.")
+    direction: Direction | None = Field(default=None, description="Side a line was crossed to.")
+    objects: tuple[SeenObject, ...] | None = None
+    model: str | None = Field(default=None, description="Short hash that `about` resolves.")
+    config: str = Field(description="Short hash of the configuration, as in `about`.")
+    evidence: tuple[Evidence, ...] | None = None
+    n_objects: int | None = Field(
+        default=None,
+        description="How many objects there were, where not all fitted into the message.",
+    )
+    reason: Words | None = Field(default=None, description="Why, in words.")
+
+
+class NodeStatus(Message):
+    """Whether the box can be heard. Retained; `lost` is the Last Will."""
+
+    v: Literal[1] = 1
+    site: Identifier
+    node: Identifier
+    state: LinkState
+    since: Timestamp | None = Field(
+        None,
+        description="When the state began; absent for `lost`, which is written before it happens.",
+    )
+    online_since: Timestamp | None = Field(
+        default=None, description="For `lost`: when the connection that broke had been made."
+    )
+    insecure: bool = Field(description="Events travel in clear text off the box.")
+
+
+class ModelAbout(Message):
+    """What a model's short hash in an event stands for."""
+
+    ref: str = Field(description="As in the events, such as `yolox-nano@3fa1c2d4`.")
+    name: str
+    sha256: Sha256
+
+
+class CameraAbout(Message):
+    """One configured camera."""
+
+    camera: Identifier
+    name: str
+
+
+class RuleAbout(Message):
+    """One configured rule."""
+
+    camera: Identifier
+    rule: Identifier
+    kind: str
+    priority: Priority
+
+
+class About(Message):
+    """What this box is and runs. Retained; resolves every short hash in its events."""
+
+    v: Literal[1] = 1
+    site: Identifier
+    node: Identifier
+    software: dict[str, str] = Field(description="Version by name, such as `edge`.")
+    models: tuple[ModelAbout, ...]
+    config: Sha256 = Field(description="Events carry its first eight digits.")
+    cameras: tuple[CameraAbout, ...]
+    rules: tuple[RuleAbout, ...]
+
+
+class CameraStatus(Message):
+    """Whether a camera is being watched. Retained."""
+
+    v: Literal[1] = 1
+    site: Identifier
+    node: Identifier
+    camera: Identifier
+    state: Watching
+    since: Timestamp
+    why: Words | None = None
+
+
+class RuleStatus(Message):
+    """What a rule would answer if asked now. Retained."""
+
+    v: Literal[1] = 1
+    site: Identifier
+    node: Identifier
+    camera: Identifier
+    rule: Identifier
+    active: bool
+    count: Count
+
+
+class OutboxHealth(Message):
+    """The disk outbox in numbers."""
+
+    depth: Count = Field(description="Messages the broker has not acknowledged.")
+    bytes: Count
+    seq: Count = Field(description="Number of the newest message.")
+    dropped: Count = Field(description="Messages a full outbox threw away, ever.")
+    refused: Count = Field(description="Messages set aside because the broker cannot take them.")
+
+
+class Health(Message):
+    """Vital signs, every 30 s, not retained."""
+
+    v: Literal[1] = 1
+    site: Identifier
+    node: Identifier
+    at: Timestamp
+    uptime_s: Count
+    outbox: OutboxHealth
+    cameras: dict[str, dict[str, int | float]] = Field(description="Counters by camera.")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who is speaking, on every message.
+
+    Attributes:
+        site: The site's id.
+        node: The box's id, unique among all boxes of one broker.
+        config: Full SHA-256 of the configuration in force.
+    """
+
+    site: str
+    node: str
+    config: str
+
+
+def uuid7(unix_ms: int, randomness: bytes) -> str:
+    """Make a time-ordered identifier.
+
+    Args:
+        unix_ms: Milliseconds since 1970; the upper 48 bits.
+        randomness: At least 10 bytes, of which 74 bits are used.
+
+    Returns:
+        The canonical text form, lower case.
+
+    Raises:
+        ValueError: Fewer than 10 random bytes, or a time that 48 bits cannot hold.
+
+    Source:
+        RFC 9562, section 5.7.
+    """
+    if len(randomness) < 10:
+        raise ValueError(f"uuid7 needs 10 random bytes, got {len(randomness)}")
+    if not 0 <= unix_ms < 1 << 48:
+        raise ValueError(f"uuid7 needs a time from 1970 to year 10889, got {unix_ms} ms")
+    rand_a = int.from_bytes(randomness[:2], "big") & 0x0FFF
+    rand_b = int.from_bytes(randomness[2:10], "big") & (1 << 62) - 1
+    value = unix_ms << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | rand_b
+    digits = f"{value:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def unix_ms(at: datetime) -> int:
+    """Milliseconds since 1970 of an aware time, without a float's rounding."""
+    since = at.astimezone(timezone.utc) - datetime(1970, 1, 1, tzinfo=timezone.utc)
+    return (since.days * 86400 + since.seconds) * 1000 + since.microseconds // 1000
+
+
+def compose(
+    event: Event,
+    origin: Origin,
+    *,
+    id: str,  # noqa: A002 - the wire's name
+    seq: int,
+    incident: str,
+    evidence: Sequence[Evidence] = (),
+) -> EventMessage:
+    """Give an event its number and address.
+
+    Args:
+        event: What was decided.
+        origin: Who says so.
+        id: A UUIDv7, from the event's time.
+        seq: This node's next number.
+        incident: The id of the message that began it; `id` itself for a pulse or a begin.
+        evidence: Files that support it; may be empty.
+
+    Returns:
+        The message. Shares outside [0, 1] are clipped to it (a box may touch the picture's edge
+        and rounding go past it), and a NaN becomes 0: an event is worth more than its decoration.
+
+    Raises:
+        ValueError: A name that cannot stand in a topic, or `at` without a time zone.
+    """
+    message = EventMessage(
+        id=id,
+        seq=seq,
+        site=origin.site,
+        node=origin.node,
+        camera=event.camera,
+        kind=event.kind,
+        rule=event.rule or None,
+        phase=event.phase,
+        incident=incident,
+        priority=event.priority,
+        at=event.at,
+        clock_ms=event.clock_ms,
+        where=event.where or None,
+        direction=event.direction,
+        objects=tuple(_seen(sighting) for sighting in event.objects) or None,
+        model=event.model or None,
+        config=origin.config[:8],
+        evidence=tuple(evidence) or None,
+        reason=event.reason or None,
+    )
+    return _fitted(message)
+
+
+def encode(message: Message) -> bytes:
+    """Write a message as compact UTF-8 JSON; absent fields are left out."""
+    return message.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+def event_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the event message.
+
+    Absent means left out, so nothing in it may be null; fields of a newer node are allowed.
+    """
+    return message_schema(EventMessage)
+
+
+def message_schema(kind: type[Message]) -> dict[str, Any]:
+    """JSON Schema (2020-12) of one kind of message."""
+    schema = kind.model_json_schema(by_alias=True)
+    for part in (schema, *schema.get("$defs", {}).values()):
+        if "properties" in part:
+            _leave_out_null(part)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def node_topic(origin: Origin, subtopic: str) -> str:
+    """Topic of one node, below the broker's root.
+
+    Args:
+        origin: Whose topic.
+        subtopic: Below the node, such as `status` or what the functions below give.
+
+    Raises:
+        ValueError: The site or node cannot stand in a topic.
+    """
+    return f"v1/{_level(origin.site)}/{_level(origin.node)}/{subtopic}"
+
+
+def camera_status_topic(camera: str) -> str:
+    """Subtopic of a camera's retained status."""
+    return f"camera/{_level(camera)}/status"
+
+
+def event_topic(camera: str, kind: Kind) -> str:
+    """Subtopic of a camera's events of one kind; the last level is the message's `kind`."""
+    return f"camera/{_level(camera)}/event/{kind}"
+
+
+def rule_state_topic(camera: str, rule: str) -> str:
+    """Subtopic of a rule's retained state."""
+    return f"camera/{_level(camera)}/state/{_level(rule)}"
+
+
+def command_topic(verb: str) -> str:
+    """Subtopic on which the node takes one command."""
+    return f"cmd/{_level(verb)}"
+
+
+def rule_status(origin: Origin, camera: str, rule: str, state: RuleState) -> RuleStatus:
+    """A rule's state with its address."""
+    return RuleStatus(
+        site=origin.site,
+        node=origin.node,
+        camera=camera,
+        rule=rule,
+        active=state.is_active,
+        count=state.count,
+    )
+
+
+def _level(name: str) -> str:
+    if not fullmatch("[a-z0-9-]{1,32}", name):
+        raise ValueError(
+            f"topic level {name!r}: expected 1 to 32 characters from a-z, 0-9 and '-'; rename it"
+        )
+    return name
+
+
+def _seen(sighting: Sighting) -> SeenObject:
+    x, y, width, height = (round(_share(value), 3) for value in sighting.box)
+    return SeenObject(
+        track=sighting.track,
+        label=sighting.label,
+        confidence=round(_share(sighting.confidence), 2),
+        box=(x, y, width, height),
+    )
+
+
+def _share(value: float) -> float:
+    if value >= 0.0:
+        return min(value, 1.0)
+    return 0.0  # negative, or NaN, which compares false
+
+
+def _fitted(message: EventMessage) -> EventMessage:
+    """Take objects from the end until the message fits."""
+    objects = message.objects or ()
+    n_objects, size = len(objects), len(encode(message))
+    while size > MAX_BYTES and objects:
+        # One cut by proportion is nearly right: objects are alike in length.
+        objects = objects[: min(len(objects) - 1, len(objects) * MAX_BYTES // size)]
+        message = message.model_copy(update={"objects": objects or None, "n_objects": n_objects})
+        size = len(encode(message))
+    if size > MAX_BYTES:
+        raise ValueError(
+            f"event message of {message.camera}/{message.rule}: {size} bytes without objects, "
+            f"expected at most {MAX_BYTES}; its names or evidence list are too long"
+        )
+    return message
+
+
+def _leave_out_null(part: dict[str, Any]) -> None:
+    """Turn "may be null, is null by default" into "may be absent"."""
+    properties: Mapping[str, dict[str, Any]] = part["properties"]
+    required = []
+    for name, schema in properties.items():
+        schema.pop("default", None)
+        choices = schema.pop("anyOf", None)
+        if choices is None or {"type": "null"} not in choices:
+            required.append(name)
+            if choices is not None:
+                schema["anyOf"] = choices
+        else:
+            # Keywords beside an inner $ref are legal in 2020-12; nothing optional has two types.
+            (kept,) = (choice for choice in choices if choice != {"type": "null"})
+            schema.update(kept)
+    part["required"] = required
