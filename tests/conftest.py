@@ -10,12 +10,16 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def shared_folder() -> Path | None:
+    """The folder with real clips, models and sequences: `$EDGE_SHARED`, else `../shared`."""
+    place = Path(os.environ.get("EDGE_SHARED", REPOSITORY.parent / "shared"))
+    return place if place.is_dir() else None
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with real clips, models and sequences, or a skip that says where it was sought."""
-    places = [Path(os.environ["EDGE_SHARED"])] if "EDGE_SHARED" in os.environ else []
-    places.append(REPOSITORY.parent / "shared")
-    for place in places:
-        if place.is_dir():
-            return place
-    pytest.skip(f"no shared test material at {', '.join(map(str, places))} (set EDGE_SHARED)")
+    """The folder with real clips, models and sequences, or a skip."""
+    place = shared_folder()
+    if place is None:
+        pytest.skip("no shared test material: set EDGE_SHARED to a folder with clips and models")
+    return place

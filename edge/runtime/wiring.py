@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from edge.config.schema import Camera as CameraOptions
 from edge.detectors import Engine
-from edge.gates import GateOptions
 from edge.masks import Masks
-from edge.options import kinds
 from edge.pipeline import Pipeline
 from edge.rules import Scene
 
@@ -23,12 +21,10 @@ def pipeline_of(options: CameraOptions, engine: Engine) -> Pipeline:
         options: The camera's file.
         engine: The loaded detector it names.
     """
-    gate = kinds("edge.gates")[options.analyse.gate]()
-    assert isinstance(gate, GateOptions)
     scene = scene_of(options)
     return Pipeline(
         Masks(options.masks.values()),
-        gate.build(),
+        options.analyse.gate.build(),
         engine.detector(),
         options.analyse.tracker.build(),
         [rule.build(scene, options.camera) for rule in options.rules],

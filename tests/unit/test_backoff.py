@@ -7,7 +7,7 @@ from edge.backoff import Backoff
 
 def test_waits_double_up_to_the_most_and_begin_small_again() -> None:
     """Exponential, capped, reset by success."""
-    backoff = Backoff(first_s=1, most_s=8, uniform=lambda low, high: high)
+    backoff = Backoff(first_s=1, most_s=8, uniform=max)
     assert [backoff.next_s() for _ in range(5)] == [1, 2, 4, 8, 8]
     backoff.reset()
     assert backoff.next_s() == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def test_a_loop_goes_on_in_stream_time(tmp_path: Path) -> None:
     packets = recorded(clip, loop=True).open().packets()
     pts = [next(packets).pts for _ in range(25)]
     packets.close()  # type: ignore[attr-defined]
-    assert [round(b - a, 3) for a, b in zip(pts, pts[1:], strict=False)] == [0.1] * 24
+    assert [round(b - a, 3) for a, b in pairwise(pts)] == [0.1] * 24
 
 
 def test_a_clip_cut_in_mid_file_gives_what_is_there(tmp_path: Path) -> None:

@@ -1,0 +1,102 @@
+"""Replay: a recording through one camera's rules, as fast as it goes. Deterministic.
+
+The same straight line as a camera in service, without its threads: nothing is skipped, times are
+the recording's own, and identifiers come from the recording's hash instead of chance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from edge.config import Config
+from edge.config.schema import Camera
+from edge.decoders import Picture
+from edge.decoders.software import SoftwareDecoder
+from edge.detectors import Engine
+from edge.errors import ConfigError, SourceLost
+from edge.event import Event
+from edge.frame import Stamp
+from edge.gates import Rate
+from edge.pipeline import Step
+from edge.runtime.wiring import pipeline_of
+from edge.sources.file import Options as FileOptions
+
+
+def camera_named(config: Config, name: str) -> Camera:
+    """One camera of a configuration.
+
+    Raises:
+        ConfigError: There is none of this name, or its file has problems.
+    """
+    for camera in config.cameras:
+        if camera.camera == name:
+            return camera
+    for camera, problems in config.rejected:
+        if camera == name:
+            raise ConfigError("\n".join(map(str, problems)))
+    known = ", ".join(camera.camera for camera in config.cameras) or "none"
+    raise ConfigError(f"{config.folder}: no camera {name!r}; there are: {known}")
+
+
+def steps(
+    clip: Path, options: Camera, engine: Engine, *, start: datetime | None = None
+) -> Iterator[Step | list[Event]]:
+    """Go through a recording.
+
+    Args:
+        clip: The recording, in place of the camera's own source.
+        options: The camera whose masks, gate, tracker and rules apply.
+        engine: The detector.
+        start: UTC of the first picture where that is known.
+
+    Yields:
+        A step for each analysed frame; at last the ends of what was still open.
+
+    Raises:
+        SourceError: The recording cannot be read.
+        DetectorStalled: The engine failed: a replay does not go on without it.
+    """
+    source = FileOptions(kind="file", path=clip, realtime=False).open(start=start)
+    decoder = SoftwareDecoder(source.stream)
+    pipeline = pipeline_of(options, engine)
+    rate = Rate(options.analyse.fps)
+    stamp: Stamp | None = None
+    index = 0
+
+    def pictures() -> Iterator[Picture]:
+        for packet in source.packets():
+            yield from decoder.decode(packet)
+        yield from decoder.flush()
+
+    try:
+        for picture in pictures():
+            if rate.is_due(picture.packet.pts):
+                frame = picture.frame(options.camera, index)
+                stamp = frame.stamp
+                index += 1
+                yield pipeline.step(frame)
+    finally:
+        source.close()
+        decoder.close()
+    if stamp is not None:
+        yield pipeline.close(stamp, "the recording ended")
+
+
+def repeatable(clip: Path) -> Callable[[int], bytes]:
+    """Random bytes that are the same each time the same recording is replayed.
+
+    Raises:
+        SourceLost: The recording cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with clip.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as exc:
+        raise SourceLost(f"{clip}: cannot be read: {exc.strerror}; check the path") from None
+    return random.Random(digest.digest()).randbytes  # noqa: S311 - identifiers, not secrets

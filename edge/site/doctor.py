@@ -1,0 +1,203 @@
+"""Doctor: is this box fit to watch? Every check says what it found and what to do about it.
+
+Boundary: reads the machine and opens each camera and the broker once. It changes nothing; an
+outbox or a retained status is never touched, so it may run beside the daemon.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from edge.config import Config
+from edge.config.schema import Camera
+from edge.decoders.software import SoftwareDecoder
+from edge.detectors import DetectorOptions, open_engine, unbatched
+from edge.detectors._weights import Models
+from edge.errors import EdgeError, SourceError
+from edge.sinks.mqtt import probe
+
+Level: TypeAlias = Literal["green", "amber", "red"]
+
+CAMERA_TIMEOUT_S = 8.0
+"""Longest wait for a camera: two long GOPs and a slow login."""
+
+OLDEST_BUILD = datetime(2026, 1, 1, tzinfo=timezone.utc)
+"""This software is younger than that; a clock that is not has lost its battery."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report.
+
+    Attributes:
+        name: What was examined, such as `camera high-street-north`.
+        level: `green` works, `amber` works with a reservation, `red` does not.
+        found: What was found, in words.
+        remedy: What to do; empty on green.
+        is_missing: Something is to be installed or fetched, and `remedy` is the command.
+    """
+
+    name: str
+    level: Level
+    found: str
+    remedy: str = ""
+    is_missing: bool = False
+
+
+def examine(config: Config) -> Iterator[Check]:
+    """Examine everything a configuration needs, one check at a time.
+
+    Args:
+        config: As loaded; cameras that were rejected are reported too.
+    """
+    yield from _configuration(config)
+    models = Models.on_this_machine(config.appliance.storage.path)
+    for name, options in sorted(config.appliance.detectors.items()):
+        yield _detector(name, options, models)
+    cameras = [camera for camera in config.cameras if camera.enabled]
+    with ThreadPoolExecutor(max(1, min(8, len(cameras)))) as pool:
+        yield from pool.map(_camera, cameras)
+    yield _broker(config)
+    yield _disk(config)
+    yield _clock()
+
+
+def _configuration(config: Config) -> Iterator[Check]:
+    if not config.cameras:
+        yield Check("cameras", "red", "no usable camera file", "edge check --config DIR")
+    for camera, problems in config.rejected:
+        yield Check(
+            f"camera {camera}",
+            "red",
+            f"its file has {len(problems)} problems and is not used",
+            f"edge check --config {config.folder}",
+        )
+
+
+def _detector(name: str, options: DetectorOptions, models: Models) -> Check:
+    label = f"detector {name}"
+    try:
+        engine, reason = open_engine(options, models, unbatched)
+    except EdgeError as exc:
+        return Check(label, "red", str(exc))
+    engine.close()
+    if reason is None:
+        return Check(label, "green", f"{engine.model} loads and answers")
+    return Check(
+        label,
+        "red",
+        f"{reason}; the box would watch with the motion detector only",
+        f"edge model pull {getattr(options, 'model', '')}".strip(),
+        is_missing=True,
+    )
+
+
+def _camera(options: Camera) -> Check:
+    label = f"camera {options.camera}"
+    try:
+        source = options.source.open(timeout_s=CAMERA_TIMEOUT_S)
+    except SourceError as exc:
+        return Check(label, "red", str(exc))
+    try:
+        decoder = SoftwareDecoder(source.stream)
+        for number, packet in enumerate(source.packets()):
+            pictures = decoder.decode(packet) if number or packet.is_keyframe else []
+            if pictures:
+                height, width = pictures[0].y.shape
+                stream = source.stream
+                return Check(
+                    label,
+                    "green",
+                    f"{stream.codec} {width}x{height} at {stream.fps:.3g} fps, "
+                    f"first picture after {number + 1} packets",
+                )
+            if number > 300:
+                break
+    except SourceError as exc:
+        return Check(label, "red", str(exc))
+    finally:
+        source.close()
+    return Check(
+        label,
+        "red",
+        f"{options.source.address}: connected, but no picture could be decoded in 300 packets",
+        "set the camera to H.264 with a keyframe at least every 4 s",
+    )
+
+
+def _broker(config: Config) -> Check:
+    trouble = probe(config.appliance.mqtt, timeout_s=5.0)
+    if trouble is None:
+        return Check("broker", "green", "accepts the connection")
+    return Check("broker", "red", trouble, "check mqtt: in appliance.yaml and the broker's log")
+
+
+def _disk(config: Config) -> Check:
+    storage = config.appliance.storage
+    path = storage.path
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path) as file:
+            file.write(b"edge doctor")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as exc:
+        return Check(
+            "disk",
+            "red",
+            f"{path}: cannot be written ({exc.strerror})",
+            f"sudo install -d -o $(id -un) {path}",
+        )
+    free_mib = shutil.disk_usage(path).free / 2**20
+    found = f"{path}: {free_mib / 1024:.1f} GiB free"
+    if free_mib < 2 * storage.outbox.max_mib:
+        return Check(
+            "disk",
+            "amber",
+            f"{found}; the outbox alone may take {storage.outbox.max_mib} MiB",
+            "free some space, or lower storage.outbox.max_mib",
+        )
+    return Check("disk", "green", found)
+
+
+def _clock() -> Check:
+    now = datetime.now(timezone.utc)
+    if now < OLDEST_BUILD:
+        return Check(
+            "clock",
+            "red",
+            f"says {now:%Y-%m-%d %H:%M} UTC, before this software was written",
+            "set it: sudo timedatectl set-time ..., and check the RTC battery",
+        )
+    if Path("/run/systemd/timesync/synchronized").exists() or _is_synchronised():
+        return Check("clock", "green", f"{now:%Y-%m-%d %H:%M:%S} UTC, synchronised")
+    return Check(
+        "clock",
+        "amber",
+        f"{now:%Y-%m-%d %H:%M:%S} UTC, nothing says it is synchronised",
+        "sudo timedatectl set-ntp true, or install chrony with the site's time server",
+    )
+
+
+def _is_synchronised() -> bool:
+    """Whether the kernel's clock is disciplined, as timedatectl reads it."""
+    try:
+        answer = subprocess.run(
+            ["timedatectl", "show", "--property=NTPSynchronized", "--value"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return answer.stdout.strip() == "yes"

@@ -1,0 +1,1 @@
+"""Benchmarks: per-stage times and pipeline efficiency, printed and kept with the machine's name."""
