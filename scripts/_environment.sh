@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the other scripts; sets $repository, and with `environment EXTRAS` also $venv and $python.
 #
 #   EDGE_VENV  where the virtual environment lives (default: .venv in the repository)
@@ -29,7 +30,7 @@ quietly() {
 missing_packages() {
     local package status
     for package in "$@"; do
-        status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null) || status=
+        status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null) || status=''
         [[ $status == installed ]] || printf '%s\n' "$package"
     done
 }
@@ -63,7 +64,7 @@ sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
 # Prints the interpreter to build from. One that can make an environment as it is goes before one
 # that first needs a package: Debian's own python3 comes without ensurepip.
 choose_python() {
-    local candidate found= wanted
+    local candidate found='' wanted
     if [[ -n ${PYTHON:-} ]]; then
         wanted=$(version "$PYTHON") || die "PYTHON=$PYTHON is ${wanted:-not a Python that runs}; expected 3.10 to 3.13"
         printf '%s\n' "$PYTHON"
@@ -132,7 +133,7 @@ install_extras() {
     quietly "$python" -m pip --version 2>/dev/null || quietly "$python" -m ensurepip || die "no pip in $venv (above)"
     # Where the newest release has no wheel for this Python, an older one with a wheel: no compiler is needed.
     quietly "$python" -m pip install --disable-pip-version-check --prefer-binary \
-        --editable "$repository[$(IFS=,; printf '%s' "$*")]" || die "pip could not install the package (above)"
+        --editable "${repository}[$(IFS=,; printf '%s' "$*")]" || die "pip could not install the package (above)"
     for extra in "$@"; do
         printf '%s\n' "$key" >"$venv/.edge-$extra"
     done

@@ -49,7 +49,7 @@ class RtspCamera:
         self._address = ""
         self._server: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> RtspCamera:
+    def __enter__(self) -> RtspCamera:  # noqa: PYI034  # typing.Self came with Python 3.11
         self.start()
         return self
 

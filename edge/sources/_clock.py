@@ -42,6 +42,7 @@ class ArrivalClock:
 
     def __init__(self, not_before: float = 0.0) -> None:
         self._offset: float | None = None
+        self._is_guessed = False  # the offset stands on arrival alone
         self._last_dts = not_before
         self._delays: deque[tuple[float, float]] = deque()
 
@@ -61,7 +62,10 @@ class ArrivalClock:
         """
         if pts is None:
             pts = dts
-        if pts is None:  # no clock at all in the stream: arrival is all there is
+        if pts is not None and self._is_guessed:
+            self._offset = None  # the stream's own clock after all: begin with that
+        self._is_guessed = pts is None
+        if pts is None:  # as FFmpeg gives the first packet of an RTSP stream
             pts = arrived if self._offset is None else arrived - self._offset
         if dts is None:
             dts = pts

@@ -2,113 +2,97 @@
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+from tests.clips import encode
 from tests.rtsp_camera import RtspCamera
 
 pytestmark = pytest.mark.network
 
-FPS = 10
-PICTURES = 10  # one second: a test that wants a second round need not wait long for it
+FPS = 25
+PICTURES = 10  # 0.4 s: a test that wants a second round need not wait long for it
+ROUNDS = 2 * PICTURES + PICTURES // 2
+PATIENCE_S = 5.0
 OPTIONS = {
     "rtsp_transport": "tcp",
     "analyzeduration": "200000",  # microseconds; by default FFmpeg watches for seconds first
 }
 
 
+def record(path: Path, b_frames: int) -> Path:
+    return encode(path, n_frames=PICTURES, fps=FPS, gop=PICTURES // 2, b_frames=b_frames)
+
+
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One second of H.264: a keyframe every half second, no B-frames, as cameras encode."""
-    path = tmp_path_factory.mktemp("rtsp") / "clip.mp4"
-    encode(path, bf="0")
-    return path
+    """Two groups of pictures of H.264, without B-frames: as cameras encode."""
+    return record(tmp_path_factory.mktemp("rtsp") / "clip.mp4", b_frames=0)
 
 
-def encode(path: Path, **options: str) -> None:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(
-            "libx264", rate=FPS, options={"preset": "veryfast", **options}
-        )
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        stream.gop_size = FPS // 2
-        for index in range(PICTURES):
-            grey = np.full((48, 64, 3), 20 * index, np.uint8)
-            frame = av.VideoFrame.from_ndarray(grey, format="rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-
-
-def packets(url: str, patience_s: float = 5.0) -> Iterator[av.Packet]:
+def pictures(url: str, patience_s: float = PATIENCE_S) -> Iterator[tuple[float | None, bytes]]:
+    """Presentation time in seconds, and bytes. FFmpeg gives the very first picture no time."""
     with av.open(url, options=OPTIONS, timeout=patience_s) as container:
-        yield from container.demux(video=0)
+        for packet in container.demux(video=0):
+            time_s = None if packet.pts is None else float(packet.pts * packet.time_base)
+            yield time_s, bytes(packet)
 
 
 def times_s(url: str, count: int) -> list[float]:
-    """Presentation times of the first `count` packets that have one, in seconds.
+    return list(islice((time_s for time_s, _ in pictures(url) if time_s is not None), count))
 
-    FFmpeg gives the very first packet of an RTSP stream none, whatever the camera.
-    """
-    timed = (packet for packet in packets(url) if packet.pts is not None)
-    return [float(packet.pts * packet.time_base) for packet in itertools.islice(timed, count)]
+
+def last_nal_unit(picture: bytes) -> bytes:
+    """The slice of a picture as MP4 holds it: each NAL unit after its length in four bytes."""
+    while True:
+        end = 4 + int.from_bytes(picture[:4], "big")
+        if end == len(picture):
+            return picture[4:]
+        picture = picture[end:]
 
 
 def test_rounds_join_into_one_stream(clip: Path) -> None:
     """Over more than two rounds of the clip, times rise by one picture's duration each."""
     with RtspCamera(clip) as camera:
-        times = times_s(camera.url, 2 * PICTURES + 5)
+        times = times_s(camera.url, ROUNDS)
     assert np.diff(times) == pytest.approx(1 / FPS, abs=1e-3)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_reordered_pictures_join_too(tmp_path: Path, suffix: str) -> None:
-    """A clip with B-frames, with and without decoding times in its container, has no gap at a join."""
-    path = tmp_path / f"clip{suffix}"
-    encode(path, bf="2")
-    with RtspCamera(path) as camera:
-        times = times_s(camera.url, 2 * PICTURES + 5)
-    # The last few may still wait for one that is shown earlier and sent later.
+    """B-frames leave no gap at a join, whether or not the container holds decoding times."""
+    with RtspCamera(record(tmp_path / f"clip{suffix}", b_frames=2)) as camera:
+        times = times_s(camera.url, ROUNDS)
+    # Of the last few, one that is shown earlier may be yet to come.
     assert np.diff(sorted(times)[:-3]) == pytest.approx(1 / FPS, abs=1e-3)
 
 
 def test_pictures_come_in_real_time(clip: Path) -> None:
-    """A second of the clip takes a second to arrive."""
+    """A round of the clip does not arrive faster than it plays."""
     with RtspCamera(clip) as camera:
-        stream = packets(camera.url)
-        for _ in range(PICTURES):  # what FFmpeg held back while it opened the stream
-            next(stream)
+        stream = pictures(camera.url)
+        next(stream)
         started = time.monotonic()
-        for _ in range(PICTURES):
+        for _ in range(2 * PICTURES):  # some of the first were held back while FFmpeg probed
             next(stream)
         took_s = time.monotonic() - started
-        stream.close()
-    assert took_s == pytest.approx(PICTURES / FPS, abs=0.5)
+    assert took_s > PICTURES / FPS
 
 
 def test_the_bits_are_the_clips_own(clip: Path) -> None:
     """Slices arrive as the clip holds them: nothing is encoded again on the way."""
     with av.open(str(clip)) as container:
-        sent = [slice_of_mp4(bytes(packet)) for packet in container.demux(video=0) if packet.size]
+        sent = [last_nal_unit(bytes(packet)) for packet in container.demux(video=0) if packet.size]
     with RtspCamera(clip) as camera:
-        received = [bytes(packet) for packet in itertools.islice(packets(camera.url), PICTURES)]
-    assert [picture.endswith(slice_) for picture, slice_ in zip(received, sent, strict=True)] == [
-        True
-    ] * PICTURES
-
-
-def slice_of_mp4(unit: bytes) -> bytes:
-    """The last NAL unit of an access unit, each of which MP4 precedes by its length (4 bytes)."""
-    while True:
-        length = int.from_bytes(unit[:4], "big")
-        if len(unit) == 4 + length:
-            return unit[4:]
-        unit = unit[4 + length :]
+        received = [picture for _, picture in islice(pictures(camera.url), PICTURES)]
+    assert [picture[-len(nal) :] for picture, nal in zip(received, sent, strict=True)] == sent
 
 
 def test_the_right_password_opens(clip: Path) -> None:
@@ -126,59 +110,59 @@ def test_the_right_password_opens(clip: Path) -> None:
     ],
 )
 def test_anyone_else_is_refused(clip: Path, user: str | None, password: str | None) -> None:
-    """Whoever has not the camera's own credentials gets 401, as from a camera."""
+    """Whoever has not the camera's own credentials gets 401."""
     with (
         RtspCamera(clip, "viewer", "right") as camera,
         pytest.raises(av.error.HTTPUnauthorizedError),
     ):
-        times_s(camera.url_as(user, password), 1)
+        next(pictures(camera.url_as(user, password)))
 
 
 def test_clients_share_a_stream_when_told_to(clip: Path) -> None:
     """A second client of a shared stream joins where the first one is, not at the clip's start."""
     with RtspCamera(clip, shared=True) as camera:
-        first, second = packets(camera.url), packets(camera.url)
-        ahead = [bytes(next(first)) for _ in range(PICTURES // 2 + 3)]
-        joined = bytes(next(second))
-        first.close()
-        second.close()
-    assert joined != ahead[0]
+        first, second = pictures(camera.url), pictures(camera.url)
+        _, start = next(first)
+        for _ in range(PICTURES // 2 + 2):
+            next(first)
+        _, joined = next(second)
+    assert joined != start
 
 
 def test_it_comes_back_at_the_same_address(clip: Path) -> None:
     """Off, it refuses connections; on again, the address from before serves."""
     with RtspCamera(clip) as camera:
         url = camera.url
-        assert len(times_s(url, 2)) == 2
+        assert next(pictures(url))
         camera.stop()
         with pytest.raises(ConnectionRefusedError):
-            times_s(url, 1)
+            next(pictures(url))
         camera.start()
-        assert camera.url == url
-        assert len(times_s(url, 2)) == 2
+        assert next(pictures(url))
         camera.restart()
-        assert len(times_s(url, 2)) == 2
+        assert next(pictures(url))
 
 
 def test_a_killed_camera_ends_the_stream(clip: Path) -> None:
-    """A client in the middle of the stream sees it end or fail when the camera loses power."""
+    """A client sees its stream end at once, without waiting for its own time limit."""
     with RtspCamera(clip) as camera:
-        stream = packets(camera.url)
+        stream = pictures(camera.url)
         next(stream)
+        started = time.monotonic()
         camera.kill()
-        with pytest.raises((av.FFmpegError, StopIteration)):
-            for _ in range(10 * PICTURES):
-                next(stream)
+        with contextlib.suppress(av.FFmpegError):
+            for _ in stream:
+                pass
+    assert time.monotonic() - started < PATIENCE_S / 2
 
 
 def test_a_frozen_camera_says_nothing_until_thawed(clip: Path) -> None:
-    """A hung camera still accepts nothing and sends nothing; thawed, it serves again."""
+    """A hung camera keeps its client waiting until the client gives up; thawed, it serves again."""
     with RtspCamera(clip) as camera:
-        stream = packets(camera.url, patience_s=1.0)
+        stream = pictures(camera.url, patience_s=1.0)
         next(stream)
         camera.freeze()
-        with pytest.raises(av.FFmpegError):
-            for _ in range(10 * PICTURES):
-                next(stream)
+        with pytest.raises(av.error.ExitError):
+            list(stream)
         camera.thaw()
-        assert len(times_s(camera.url, 2)) == 2
+        assert next(pictures(camera.url))

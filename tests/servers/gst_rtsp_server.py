@@ -22,11 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGES = (
-    "python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good"
+    "python3-gi gir1.2-gst-rtsp-server-1.0"
+    " gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad"
 )
 MISSING = 3
 DEMUXERS = {".mp4": "qtdemux", ".mkv": "matroskademux"}
-ELEMENTS = ("appsrc", "appsink", "qtdemux", "matroskademux", "rtph264pay", "rtpbin")
+ELEMENTS = ("appsrc", "appsink", "qtdemux", "matroskademux", "h264parse", "rtph264pay", "rtpbin")
 SECOND_NS = 1_000_000_000
 
 try:
@@ -160,7 +161,7 @@ def main() -> int:
     parent = os.getppid()
     options = arguments()
     if absent:
-        sys.stderr.write(f"missing {', '.join(absent)}: apt-get install {PACKAGES}\n")
+        sys.stderr.write(f"missing: {', '.join(absent)}; run: apt-get install {PACKAGES}\n")
         return MISSING
     try:
         recording = read(options.clip)
@@ -172,8 +173,9 @@ def main() -> int:
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(
         "( appsrc name=units format=time max-bytes=1"
-        # The parameter sets before every keyframe, as cameras send them.
-        " ! rtph264pay name=pay0 pt=96 config-interval=-1 )"
+        # The parameter sets before every keyframe, as cameras send them. The payloader could add
+        # them too, but does so before every slice of it, which tears the picture apart.
+        " ! h264parse config-interval=-1 ! rtph264pay name=pay0 pt=96 )"
     )
     factory.set_shared(options.shared)
     factory.connect("media-configure", feed, recording)
@@ -192,11 +194,11 @@ def main() -> int:
     def watch_parent() -> bool:
         if os.getppid() != parent:
             loop.quit()
-        return GLib.SOURCE_CONTINUE
+        return True  # GLib: call again
 
     def stop() -> bool:
         loop.quit()
-        return GLib.SOURCE_REMOVE
+        return False
 
     GLib.timeout_add_seconds(1, watch_parent)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -57,6 +57,14 @@ def test_a_stream_without_timestamps_uses_arrival() -> None:
     assert [round(p.pts - placed[0].pts, 6) for p in placed] == [0, 1, 2]
 
 
+def test_a_first_packet_without_a_time_does_not_fix_the_axis() -> None:
+    """FFmpeg gives RTSP's first packet no time; right after boot the two clocks look alike."""
+    clock = ArrivalClock()
+    first = clock.place(None, None, 8.0, at(0))
+    placed = [clock.place(i / 10, i / 10, 8.0 + i / 10, at(i / 10)) for i in range(1, 4)]
+    assert [round(p.pts - first.pts, 6) for p in placed] == [0.1, 0.2, 0.3]
+
+
 times = st.one_of(st.none(), st.floats(-1e5, 1e5, allow_nan=False))
 
 
