@@ -59,20 +59,17 @@ def contains(polygon: ArrayLike, points: ArrayLike) -> Mask:
     x, y = np.asarray(points, np.float64).reshape(-1, 2).T[:, :, None]
     ax, ay = start.T
     bx, by = np.roll(start, -1, axis=0).T
-    turn = (bx - ax) * (y - ay) - (by - ay) * (x - ax)
+    side = (bx - ax) * (y - ay) - (by - ay) * (x - ax)
     # An edge is passed by the ray to the right of a point when it spans the point's y (upper end
     # out, lower end in, so that a corner is passed once) and lies to the right of it.
     spans = (ay > y) != (by > y)
-    inside = np.logical_xor.reduce(spans & ((turn > 0) == (by > ay)), axis=1)
-    on_edge = (
-        (turn == 0)
-        & (np.minimum(ax, bx) <= x)
-        & (x <= np.maximum(ax, bx))
-        & (np.minimum(ay, by) <= y)
-        & (y <= np.maximum(ay, by))
-    )
-    answer: Mask = inside | on_edge.any(axis=1)
-    return answer
+    inside: Mask = np.logical_xor.reduce(spans & ((side > 0) == (by > ay)), axis=1)
+    in_line = side == 0
+    if in_line.any():
+        in_line &= (np.minimum(ax, bx) <= x) & (x <= np.maximum(ax, bx))
+        in_line &= (np.minimum(ay, by) <= y) & (y <= np.maximum(ay, by))
+        inside |= in_line.any(axis=1)
+    return inside
 
 
 def turn(start: ArrayLike, end: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:

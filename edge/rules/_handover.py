@@ -22,7 +22,7 @@ HANDOVER_S = 2.0
 """Longest loss that is bridged, in seconds of stream time."""
 
 REACH = 1.0
-"""How far from where it was lost or would be by now, in mean sizes of both boxes, an heir appears."""
+"""How far an heir may appear from where it was lost or would be by now, in mean box sizes."""
 
 SIZE_RATIO = 1.6
 """Width and height of lost and found may differ by at most this factor."""
@@ -35,7 +35,7 @@ FORGET_S = 60.0
 SAME_FRAME_S = 1e-3
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Followed:
     """One object as a rule sees it, over one or more tracks; rules add what they remember.
 
@@ -66,10 +66,6 @@ class Handover(Generic[T]):
         self._ended: list[T] = []
         self._next_number = 1
 
-    def __len__(self) -> int:
-        """Number of objects remembered."""
-        return len(self._by_track) + len(self._ended)
-
     def update(self, tracks: Tracks) -> tuple[list[T], list[T]]:
         """Find the memory of each track.
 
@@ -94,8 +90,7 @@ class Handover(Generic[T]):
             one.seen, one.row = tracks, row
             followed.append(one)
         gone = [one for one in self._ended if now - one.seen.stamp.pts > HANDOVER_S]
-        if gone:
-            self._ended = [one for one in self._ended if one not in gone]
+        self._ended = [one for one in self._ended if now - one.seen.stamp.pts <= HANDOVER_S]
         if len(by_track) > len(track_ids):
             for track, one in list(by_track.items()):
                 if now - one.seen.stamp.pts > FORGET_S:
@@ -139,7 +134,9 @@ def _match(lost: list[T], tracks: Tracks, new: list[int]) -> dict[int, T]:
         Lost object by row.
     """
     now = tracks.stamp.pts
-    old_centre, old_size = (np.concatenate(p) for p in zip(*(_place(o.seen, [o.row]) for o in lost)))
+    places = [_place(one.seen, [one.row]) for one in lost]
+    old_centre = np.concatenate([place[0] for place in places])
+    old_size = np.concatenate([place[1] for place in places])
     centre, size = _place(tracks, new)
     last_seen = np.array([one.seen.stamp.pts for one in lost])
     moved = np.array([one.seen.velocity[one.row] / one.seen.size_wh for one in lost])
@@ -160,7 +157,7 @@ def _match(lost: list[T], tracks: Tracks, new: list[int]) -> dict[int, T]:
     heirs: dict[int, T] = {}
     taken: set[int] = set()
     candidates = np.argwhere(is_alike & is_later & is_same & (apart <= REACH))
-    for i, j in sorted(candidates.tolist(), key=lambda ij: (apart[*ij], lost[ij[0]].number, ij[1])):
+    for _, _, i, j in sorted((apart[i, j], lost[i].number, i, j) for i, j in candidates.tolist()):
         if i not in taken and new[j] not in heirs:
             heirs[new[j]] = lost[i]
             taken.add(i)

@@ -31,11 +31,10 @@ _Rows = NDArray[np.intp]
 
 # A tentative track may go unseen this long: one missed frame at 8 a second.
 TENTATIVE_S = 0.2
-# How far from its prediction, in mean sizes of the two boxes (each axis by its own), a box that
-# overlaps nothing may be taken: what the object could have moved, and never more than REACH_MAX.
-# A track seen once has no speed yet; one seen more often only errs by its change of speed.
-REACH_PER_S_FIRST = 12.0
-REACH_PER_S = 4.0
+# A track seen once has no speed yet, and a fast object's second box need not overlap the first.
+# It may be this far away, in mean sizes of the two boxes (each axis by its own): no object moves
+# more of its own sizes in a second, and beyond the limit it could be anything.
+REACH_PER_S = 12.0
 REACH_MAX = 1.5
 # ... and only when width and height agree within this factor.
 SIZE_RATIO = 1.6
@@ -70,9 +69,10 @@ class Options(TrackerOptions):
         Fraction,
         Field(
             description="Least confidence of a box that may start a track. Above the detector's "
-            "`confidence`, objects it is never surer of stay silent; lower starts more ghosts."
+            "`confidence`, objects it is never surer of stay silent; below it, the detector's "
+            "own threshold decides and `confirm` holds back flicker."
         ),
-    ] = 0.35
+    ] = 0.1
     confirm: Annotated[
         float,
         Field(
@@ -203,19 +203,22 @@ class ByteTrack:
         overlap *= np.where(is_same_class, 1.0, OTHER_CLASS)
         # Sure boxes count by their confidence as well, so that of two that fit, the surer wins.
         weighted = overlap * confidence
-        nearness = self._nearness(detections)
         least = self._options.min_iou
         for likeness, floor, tracks, boxes in (
             (weighted, least, is_confirmed, is_high),
             (overlap, max(SURE_IOU, least), is_confirmed, ~is_high),
             (overlap, least, ~is_confirmed, is_open_box),
-            (nearness, 0.0, is_recent, is_open_box),
+            (None, 0.0, is_recent & (self._hits == 1), is_open_box),
         ):
             rows = np.flatnonzero(tracks & is_open_track)
             columns = np.flatnonzero(boxes & is_open_box)
             if not len(rows) or not len(columns):
                 continue
-            row, column = assign(likeness[np.ix_(rows, columns)], floor)
+            if likeness is None:
+                open_pairs = self._nearness(detections, rows, columns)
+            else:
+                open_pairs = likeness[np.ix_(rows, columns)]
+            row, column = assign(open_pairs, floor)
             is_open_track[rows[row]] = False
             is_open_box[columns[column]] = False
             pairs_rows.append(rows[row])
@@ -223,23 +226,22 @@ class ByteTrack:
         none = np.empty(0, np.intp)
         return np.concatenate([none, *pairs_rows]), np.concatenate([none, *pairs_boxes])
 
-    def _nearness(self, detections: Detections) -> NDArray[np.float64]:
-        """How near each box is to each track, for pairs of like size.
+    def _nearness(self, detections: Detections, rows: _Rows, columns: _Rows) -> NDArray[np.float64]:
+        """How near some boxes are to some tracks, for pairs of like size.
 
         Returns:
-            (tracks, N) float64: 1 at the predicted place, 0 and below from the reach outwards.
+            (rows, columns) float64: 1 at the same place, 0 and below from the reach outwards.
         """
-        place = self._motion.place[:, None]
-        box = detections.xyxy.astype(np.float64)
+        place = self._motion.place[rows, None]
+        box = detections.xyxy[columns].astype(np.float64)
         size = np.maximum(box[:, 2:] - box[:, :2], 1.0)
         apart = (box[:, :2] + box[:, 2:]) / 2 - place[..., :2]
-        in_boxes = np.hypot(*np.moveaxis(2 * apart / (size + place[..., 2:]), -1, 0))
+        in_boxes = 2 * apart / (size + place[..., 2:])
         ratio = size / place[..., 2:]
         is_alike = (np.maximum(ratio, 1 / ratio) <= SIZE_RATIO).all(axis=-1)
-        rate = np.where(self._hits == 1, REACH_PER_S_FIRST, REACH_PER_S)
-        waited = detections.stamp.pts - self._seen
-        reach = np.minimum(rate * waited, REACH_MAX)[:, None]
-        return np.where(is_alike, 1 - in_boxes / np.maximum(reach, 1e-9), 0.0)
+        waited = detections.stamp.pts - self._seen[rows]
+        reach = np.clip(REACH_PER_S * waited, 1e-9, REACH_MAX)[:, None]
+        return np.where(is_alike, 1 - np.hypot(in_boxes[..., 0], in_boxes[..., 1]) / reach, 0.0)
 
     def _confirm(self, rows: _Rows) -> None:
         """Number the matched tracks that are believed now, the oldest first."""
