@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias
+from typing import Annotated, Any, Protocol, TypeAlias
 
 from numpy.typing import NDArray
 from pydantic import Field
 
 from edge.detections import Detections, ModelRef
+from edge.detectors._card import Card
+from edge.detectors._pull import pull
+from edge.detectors._weights import Models
+from edge.errors import MissingDependency, ModelError
 from edge.frame import Frame
 from edge.options import Options
-
-if TYPE_CHECKING:
-    from edge.detectors._weights import Models
 
 Tensor: TypeAlias = NDArray[Any]
 Tensors: TypeAlias = Mapping[str, Tensor]
@@ -79,7 +80,10 @@ class Engine(Protocol):
 
 
 Serve: TypeAlias = Callable[[Backend], Backend]
-"""Puts a backend behind something that shares it, such as the runtime's batcher."""
+"""Puts a backend behind something that shares it, such as the runtime's batcher.
+
+Closing what it returns closes the backend.
+"""
 
 
 class DetectorOptions(Options):
@@ -114,13 +118,42 @@ def unbatched(backend: Backend) -> Backend:
     return backend
 
 
+def open_engine(
+    options: DetectorOptions, models: Models, serve: Serve = unbatched
+) -> tuple[Engine, str | None]:
+    """Load the detector that was asked for, or the one that needs nothing.
+
+    A box without weights still watches: it falls back to `motion`, and says so.
+
+    Args:
+        options: What was asked for.
+        models: Where cards and weights are found.
+        serve: See `DetectorOptions.engine`.
+
+    Returns:
+        The engine, and None; or the motion engine, and why in words fit for a technician, with
+        the command that repairs it. The caller makes that heard: classes are not told apart.
+    """
+    from edge.detectors import motion
+
+    try:
+        return options.engine(models, serve), None
+    except (ModelError, MissingDependency) as exc:
+        fallback = motion.Options(kind="motion").engine(models, serve)
+        return fallback, f"watching for motion only, without classes, because: {exc}"
+
+
 __all__ = [
     "Backend",
+    "Card",
     "Detector",
     "DetectorOptions",
     "Engine",
+    "Models",
     "Serve",
     "Tensor",
     "Tensors",
+    "open_engine",
+    "pull",
     "unbatched",
 ]

@@ -107,12 +107,12 @@ class Card(Options):
     tensors: TensorNames
     labels: Annotated[
         tuple[Text, ...],
-        Field(strict=False, min_length=1, description="Class names, or `coco80`."),
+        Field(strict=False, description="Class names, or `coco80`."),
     ]
     licence: Licence
     weights: Annotated[
         tuple[Weights, ...],
-        Field(strict=False, min_length=1, description="Accepted files, the preferred one first."),
+        Field(strict=False, description="Accepted files, the preferred one first."),
     ]
     source: Annotated[Https, Field(description="Where the model comes from.")]
     accuracy: Annotated[tuple[Accuracy, ...], Field(strict=False)] = ()
@@ -123,6 +123,14 @@ class Card(Options):
     @classmethod
     def _named_labels(cls, labels: object) -> object:
         return COCO80 if labels == "coco80" else labels
+
+    # `min_length` would complain a second time about a list whose item is wrong.
+    @field_validator("labels", "weights")
+    @classmethod
+    def _not_empty(cls, items: tuple[object, ...]) -> tuple[object, ...]:
+        if not items:
+            raise ValueError("needs at least one item")
+        return items
 
     @field_validator("family")
     @classmethod

@@ -17,9 +17,9 @@ from edge.detections import Detections, ModelRef
 from edge.detectors import Backend, DetectorOptions, Serve, Tensor
 from edge.detectors._card import Card
 from edge.detectors._heads import Head, check_shapes, head_class
-from edge.detectors._preprocess import Preprocess
+from edge.detectors._preprocess import to_tensor
 from edge.detectors._weights import Models
-from edge.errors import ModelMismatch
+from edge.errors import DetectorStalled, ModelError, ModelMismatch
 from edge.frame import Frame
 from edge.options import Identifier
 
@@ -105,10 +105,13 @@ class Network:
 
         Raises:
             ModelMismatch: The outputs do not fit the card's head.
-            DetectorStalled: The run failed.
+            ModelError: The run failed.
         """
         width, height = self.card.input.size_wh
-        outputs = backend.run(self.inputs(np.zeros((1, 3, height, width), np.float32)))
+        try:
+            outputs = backend.run(self.inputs(np.zeros((1, 3, height, width), np.float32)))
+        except DetectorStalled as exc:
+            raise ModelError(f"{path}: loaded, and its first run failed: {exc}") from exc
         names = self.card.tensors.outputs
         try:
             check_shapes(
@@ -129,9 +132,9 @@ class Network:
             inputs[tensors.size] = self._size
         return inputs
 
-    def detect(self, frame: Frame, preprocess: Preprocess, backend: Backend) -> Detections:
+    def detect(self, frame: Frame, backend: Backend) -> Detections:
         """Find objects in one frame; boxes in frame pixels, clipped to it."""
-        image, placed = preprocess.tensor(frame)
+        image, placed = to_tensor(frame, self.card.input)
         outputs = backend.run(self.inputs(image))
         named = {role: outputs[name] for role, name in self.card.tensors.outputs.items()}
         found = self._head.decode(named, self._min_confidence)
@@ -175,12 +178,11 @@ class NetworkEngine:
 
 
 class NetworkDetector:
-    """Looks at frames of one camera, from one thread; owns that camera's input tensor."""
+    """Looks at frames of one camera; keeps nothing of them."""
 
     def __init__(self, network: Network, backend: Backend) -> None:
         self._network = network
         self._backend = backend
-        self._preprocess = Preprocess(network.card.input)
 
     @property
     def model(self) -> ModelRef:
@@ -193,4 +195,4 @@ class NetworkDetector:
         Raises:
             DetectorStalled: No answer in time, or the engine failed.
         """
-        return self._network.detect(frame, self._preprocess, self._backend)
+        return self._network.detect(frame, self._backend)

@@ -1,12 +1,10 @@
 """Non-maximum suppression: of boxes that mean the same object, keep the surest. Pure.
 
-OpenCV's routine does the work: 0.25 ms for 300 boxes, against 0.65 ms for the best of two NumPy
-versions written here, with the same result (a property test holds it to a plain reference).
+OpenCV's routine does the work: 0.2 ms for 300 boxes, against 0.6 ms for the better of two NumPy
+versions tried, with the same result (a property test holds it to a plain reference).
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import cv2
 import numpy as np
@@ -34,10 +32,7 @@ def nms(xyxy: Boxes, confidence: Floats, class_id: Ints, max_iou: float) -> NDAr
     # The routine tells classes apart by moving each one a picture further; a negative coordinate
     # would reach back into the class before, and boxes at the picture's edge have them.
     xywh[:, :2] -= xywh[:, :2].min()
-    # The stubs ask for lists; an array is taken as it is, and 20 times faster.
-    boxes: Any = xywh
-    scores: Any = confidence
-    classes: Any = class_id
-    return np.asarray(
-        cv2.dnn.NMSBoxesBatched(boxes, scores, classes, 0.0, max_iou), np.intp
-    ).ravel()
+    keep = cv2.dnn.NMSBoxesBatched(
+        xywh.tolist(), confidence.tolist(), class_id.tolist(), 0.0, max_iou
+    )
+    return np.asarray(keep, np.intp).ravel()

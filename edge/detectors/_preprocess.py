@@ -69,11 +69,12 @@ class Letterbox:
         A box that lies in the padding comes back without area.
         """
         limit = np.array(self.frame_wh * 2, np.float32)
-        return np.clip(xyxy / self._scale(), np.float32(0), limit)
+        clipped: Boxes = np.clip(xyxy / self._scale(), 0, limit)
+        return clipped
 
     def _scale(self) -> NDArray[np.float32]:
-        picture = np.array(self.picture_wh * 2, np.float32)
-        return picture / np.array(self.frame_wh * 2, np.float32)
+        (wide, high), (width, height) = self.picture_wh, self.frame_wh
+        return np.array((wide / width, high / height) * 2, np.float32)
 
 
 @cache
@@ -97,10 +98,8 @@ def colour_matrix(colour: Colour, order: Literal["rgb", "bgr"]) -> NDArray[np.fl
         ]
     )
     # Limited range: luma 16..235 and chroma 16..240 span what 0..255 does in full range.
-    gain, black = (
-        ([1, 1, 1], 0) if colour.is_full_range else ([255 / 219, 255 / 224, 255 / 224], 16)
-    )
-    rows *= gain
+    luma, chroma, black = (1, 1, 0) if colour.is_full_range else (255 / 219, 255 / 224, 16)
+    rows *= [luma, chroma, chroma]
     offset = -rows @ np.array([black, 128, 128])
     matrix = np.concatenate([rows, offset[:, None]], axis=1).astype(np.float32)
     matrix = matrix if order == "rgb" else matrix[::-1].copy()
@@ -108,49 +107,40 @@ def colour_matrix(colour: Colour, order: Literal["rgb", "bgr"]) -> NDArray[np.fl
     return matrix
 
 
-class Preprocess:
-    """Fills one camera's input tensor.
-
-    Owns the tensor, so a picture costs no allocation (2 MB of fresh pages are 0.3 ms), and is
-    therefore for one camera and one thread.
+def to_tensor(frame: Frame, spec: Input) -> tuple[NDArray[np.float32], Letterbox]:
+    """Make a network's input of one frame.
 
     Args:
+        frame: Any size; not changed.
         spec: What the network wants.
+
+    Returns:
+        (1, 3, H, W) float32, and where the frame lies in it.
     """
+    placed = Letterbox.fit(frame.size_wh, spec.size_wh, spec.letterbox)
+    planes = [
+        cv2.resize(plane, placed.picture_wh, interpolation=cv2.INTER_LINEAR)
+        for plane in (frame.y, frame.u, frame.v)
+    ]
+    matrix = colour_matrix(frame.colour, spec.colour_order)
+    picture = cv2.transform(cv2.merge(planes), matrix)
+    width, height = spec.size_wh
+    tensor = np.full((1, 3, height, width), spec.pad, np.float32)
+    wide, high = placed.picture_wh
+    tensor[0, :, :high, :wide] = picture.transpose(2, 0, 1)
+    scale, shift = _normalisation(spec)
+    if scale is not None:
+        tensor *= scale
+    if shift is not None:
+        tensor += shift
+    return tensor, placed
 
-    def __init__(self, spec: Input) -> None:
-        self._spec = spec
-        self._scale = (spec.scale / np.array(spec.std)).astype(np.float32).reshape(3, 1, 1)
-        self._shift = (-np.array(spec.mean) / np.array(spec.std)).astype(np.float32)
-        self._shift = self._shift.reshape(3, 1, 1)
-        self._is_plain = bool((self._scale == 1).all() and (self._shift == 0).all())
-        width, height = spec.size_wh
-        self._tensor = np.empty((1, 3, height, width), np.float32)
-        self._placed: Letterbox | None = None
 
-    def tensor(self, frame: Frame) -> tuple[NDArray[np.float32], Letterbox]:
-        """Make the network's input of one frame.
-
-        Args:
-            frame: Any size; not changed.
-
-        Returns:
-            (1, 3, H, W) float32, valid until the next call, and where the frame lies in it.
-        """
-        placed = Letterbox.fit(frame.size_wh, self._spec.size_wh, self._spec.letterbox)
-        if placed != self._placed:
-            self._tensor[0] = self._spec.pad * self._scale + self._shift
-            self._placed = placed
-        planes = [
-            cv2.resize(plane, placed.picture_wh, interpolation=cv2.INTER_LINEAR)
-            for plane in (frame.y, frame.u, frame.v)
-        ]
-        matrix = colour_matrix(frame.colour, self._spec.colour_order)
-        picture = cv2.transform(cv2.merge(planes), matrix)
-        wide, high = placed.picture_wh
-        inside = self._tensor[0, :, :high, :wide]
-        inside[:] = picture.transpose(2, 0, 1)
-        if not self._is_plain:
-            inside *= self._scale
-            inside += self._shift
-        return self._tensor, placed
+def _normalisation(
+    spec: Input,
+) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+    """Factor and addend a channel, (3, 1, 1); None where it would change nothing."""
+    std = np.array(spec.std, np.float32).reshape(3, 1, 1)
+    scale = np.float32(spec.scale) / std
+    shift = -np.array(spec.mean, np.float32).reshape(3, 1, 1) / std
+    return (None if (scale == 1).all() else scale), (shift if shift.any() else None)

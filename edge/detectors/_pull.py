@@ -13,7 +13,7 @@ import os
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
 from typing import TypeAlias
@@ -24,6 +24,8 @@ from edge.errors import ModelError, ModelMismatch, ModelMissing
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with bytes had so far and bytes in all."""
+
+Blocks: TypeAlias = Generator[bytes, None, None]
 
 _BLOCK = 1 << 16
 
@@ -100,7 +102,7 @@ def _offered(card: Card, url: str | None) -> tuple[Weights, str]:
 
 
 def _install(
-    blocks: Iterator[bytes],
+    blocks: Blocks,
     target: Path,
     weights: Weights,
     address: str,
@@ -138,7 +140,7 @@ def _install(
         part.unlink(missing_ok=True)
 
 
-def _file_blocks(source: Path) -> Iterator[bytes]:
+def _file_blocks(source: Path) -> Blocks:
     try:
         with source.open("rb") as file:
             while block := file.read(_BLOCK):
@@ -147,7 +149,7 @@ def _file_blocks(source: Path) -> Iterator[bytes]:
         raise ModelError(f"{source} cannot be read: {exc.strerror}; give another FILE") from exc
 
 
-def _http_blocks(address: str, card: Card, timeout_s: float) -> Iterator[bytes]:
+def _http_blocks(address: str, card: Card, timeout_s: float) -> Blocks:
     by_hand = f"fetch the file on another machine and run `edge model pull {card.name} --from FILE`"
     try:
         # The address is https from the card, or one a person typed; the SHA-256 decides.

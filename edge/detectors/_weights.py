@@ -58,13 +58,8 @@ class Models:
 
     def names(self) -> list[str]:
         """Names of all models there is a card for, in alphabetical order; none read yet."""
-        return sorted(
-            {
-                card.parent.name
-                for folder in self._card_folders
-                for card in folder.glob("*/card.yaml")
-            }
-        )
+        cards = (card for folder in self._card_folders for card in folder.glob("*/card.yaml"))
+        return sorted({card.parent.name for card in cards})
 
     def card(self, name: str) -> Card:
         """Read a model's card.

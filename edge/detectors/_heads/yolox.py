@@ -57,12 +57,15 @@ class Head:
         scores = grid[rows, 5:]
         class_id = scores.argmax(axis=1).astype(np.int32)
         confidence = objectness[rows] * scores.max(axis=1, initial=0.0)
+        if not np.isfinite(confidence).all():
+            raise DetectorStalled("the network answered with class scores that are not numbers")
         sure = confidence >= min_confidence
         rows, class_id, confidence = rows[sure], class_id[sure], confidence[sure]
         centre = (grid[rows, 0:2] + self._cell[rows]) * self._stride[rows]
-        half = np.exp(grid[rows, 2:4]) * self._stride[rows] / 2
+        with np.errstate(over="ignore"):  # infinity is caught below
+            half = np.exp(grid[rows, 2:4]) * self._stride[rows] / 2
         xyxy = np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
-        if not (np.isfinite(confidence).all() and np.isfinite(xyxy).all()):
+        if not np.isfinite(xyxy).all():
             raise DetectorStalled("the network answered with boxes that are not numbers")
         keep = nms(xyxy, confidence, class_id, NMS_IOU)
         return _heads.Candidates(xyxy[keep], confidence[keep], class_id[keep])

@@ -1,0 +1,129 @@
+"""Planes to tensor, and boxes back."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.detectors._card import Input
+from edge.detectors._preprocess import Letterbox, to_tensor
+from edge.frame import Colour, Frame
+from tests.unit.detectors.tiny_model import frame, stamp
+
+Fit = Literal["top_left", "stretch"]
+sizes = st.tuples(st.integers(1, 4000), st.integers(1, 4000))
+fits: st.SearchStrategy[Fit] = st.sampled_from(("top_left", "stretch"))
+fractions = st.tuples(*[st.floats(0, 1)] * 4)
+
+
+def spec(fit: Fit = "top_left", size: tuple[int, int] = (64, 48), **changes: object) -> Input:
+    return Input.model_validate(
+        {"size_wh": size, "colour_order": "rgb", "letterbox": fit, "pad": 114, **changes}
+    )
+
+
+@given(sizes, st.tuples(st.integers(32, 1280), st.integers(32, 1280)), fits, fractions)
+def test_boxes_come_back(
+    size: tuple[int, int], network: tuple[int, int], fit: Fit, corners: tuple[float, ...]
+) -> None:
+    """Frame to network to frame gives the same box, to a thousandth of the frame's size."""
+    placed = Letterbox.fit(size, network, fit)
+    box = (np.array([corners]) * (size * 2)).astype(np.float32)
+    there = placed.to_network(box)
+    assert (there <= np.array(placed.picture_wh * 2) * 1.001).all()
+    np.testing.assert_allclose(placed.to_frame(there), box, atol=1e-3 * max(size))
+
+
+@given(sizes, st.tuples(st.integers(32, 1280), st.integers(32, 1280)))
+def test_letterbox_keeps_the_shape_inside_the_network(
+    size: tuple[int, int], network: tuple[int, int]
+) -> None:
+    """One side is filled, neither is exceeded, and the other is off by less than a pixel."""
+    wide, high = Letterbox.fit(size, network, "top_left").picture_wh
+    assert 1 <= wide <= network[0]
+    assert 1 <= high <= network[1]
+    assert wide == network[0] or high == network[1]
+    scale = min(network[0] / size[0], network[1] / size[1])
+    assert abs(wide - max(1, size[0] * scale)) < 1
+    assert abs(high - max(1, size[1] * scale)) < 1
+
+
+@given(sizes, fits, st.lists(st.floats(-1e4, 1e4, width=32), min_size=4, max_size=4))
+def test_boxes_are_clipped_to_the_frame(
+    size: tuple[int, int], fit: Fit, corners: list[float]
+) -> None:
+    """Wherever a network puts a box, it comes back inside the frame."""
+    box = Letterbox.fit(size, (416, 416), fit).to_frame(np.array([corners], np.float32))
+    assert box.dtype == np.float32
+    assert (box >= 0).all()
+    assert (box <= np.array(size * 2)).all()
+
+
+@given(st.integers(1, 70), st.integers(1, 70), fits)
+def test_any_size_of_frame_is_taken(width: int, height: int, fit: Fit) -> None:
+    """Odd, portrait, one pixel wide: the picture is where the letterbox says, the rest is pad."""
+    luma = np.full((height, width), 235, np.uint8)
+    tensor, placed = to_tensor(frame(luma), spec(fit))
+    assert tensor.shape == (1, 3, 48, 64)
+    assert tensor.dtype == np.float32
+    wide, high = placed.picture_wh
+    expected = np.full((48, 64), 114.0)
+    expected[:high, :wide] = 255
+    np.testing.assert_array_equal(tensor[0], np.stack([expected] * 3))
+
+
+SWATCHES = [
+    pytest.param((0, 0, 0), id="black"),
+    pytest.param((255, 255, 255), id="white"),
+    pytest.param((255, 0, 0), id="red"),
+    pytest.param((0, 255, 0), id="green"),
+    pytest.param((0, 0, 255), id="blue"),
+    pytest.param((200, 160, 40), id="ochre"),
+    pytest.param((30, 90, 120), id="teal"),
+]
+
+
+@pytest.mark.parametrize("rgb", SWATCHES)
+@pytest.mark.parametrize("order", ["rgb", "bgr"])
+@pytest.mark.parametrize("is_full_range", [False, True])
+@pytest.mark.parametrize("matrix", ["bt601", "bt709"])
+def test_colours_come_out_as_they_went_in(
+    rgb: tuple[int, int, int], order: str, is_full_range: bool, matrix: str
+) -> None:
+    """A colour put into YUV by the standard's own formula comes back within two levels."""
+    kr, kg, kb = {"bt601": (0.299, 0.587, 0.114), "bt709": (0.2126, 0.7152, 0.0722)}[matrix]
+    red, green, blue = (value / 255 for value in rgb)
+    luma = kr * red + kg * green + kb * blue
+    cb, cr = (blue - luma) / (2 - 2 * kb), (red - luma) / (2 - 2 * kr)
+    yuv = (
+        (255 * luma, 255 * cb + 128, 255 * cr + 128)
+        if is_full_range
+        else (219 * luma + 16, 224 * cb + 128, 224 * cr + 128)
+    )
+    y, u, v = (
+        np.full(shape, min(255, round(value)), np.uint8)
+        for value, shape in zip(yuv, ((20, 30), (10, 15), (10, 15)), strict=True)
+    )
+    picture = Frame(stamp(), y, u, v, Colour(matrix, is_full_range))
+    tensor, _ = to_tensor(picture, spec("stretch", colour_order=order))
+    wanted = rgb if order == "rgb" else rgb[::-1]
+    got = tensor[0].reshape(3, -1)
+    assert np.abs(got - np.array(wanted)[:, None]).max() <= 2
+
+
+def test_scale_mean_and_deviation_apply_to_picture_and_padding() -> None:
+    """Every value of the tensor is `(value * scale - mean) / std` of its channel."""
+    luma = np.full((20, 40), 235, np.uint8)
+    mean, std = (0.1, 0.2, 0.3), (0.5, 0.25, 0.125)
+    tensor, _ = to_tensor(frame(luma), spec(scale=1 / 255, mean=mean, std=std))
+    for channel in range(3):
+        np.testing.assert_allclose(
+            tensor[0, channel, 0, 0], (1 - mean[channel]) / std[channel], rtol=1e-5
+        )
+        np.testing.assert_allclose(
+            tensor[0, channel, -1, 0], (114 / 255 - mean[channel]) / std[channel], rtol=1e-5
+        )
