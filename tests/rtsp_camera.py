@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
-SERVER = Path(__file__).parent / "servers" / "gst_rtsp_server.py"
+SERVER = Path(__file__).with_name("gst_rtsp_server.py")
 SYSTEM_PYTHON = "/usr/bin/python3"  # the only one that sees Debian's GStreamer bindings
 PACKAGES_MISSING = 3  # the server's exit status
 

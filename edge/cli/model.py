@@ -51,19 +51,14 @@ def run(args: argparse.Namespace) -> int:
 def _list(models: Models, *, as_json: bool) -> int:
     rows = []
     for name in models.names():
-        card = models.card(name)
+        row = {"name": name, "family": "", "licence": "", "weights": ""}
         try:
-            weights = str(models.find(name))
+            card = models.card(name)
+            row |= {"family": card.family, "licence": card.licence.spdx}
+            row["weights"] = str(models.find(name))
         except ModelError as exc:
-            weights = f"- ({type(exc).__name__})"
-        rows.append(
-            {
-                "name": name,
-                "family": card.family,
-                "licence": card.licence.spdx,
-                "weights": weights,
-            }
-        )
+            row["weights"] = f"- ({type(exc).__name__})"
+        rows.append(row)
     if as_json:
         print(json.dumps(rows, indent=2))
         return FINE

@@ -1,1 +1,251 @@
-"""Configuration: what technicians write, read strictly and explained."""
+"""Configuration: what technicians write, read strictly and explained.
+
+A folder holds `appliance.yaml` and one file per camera in `cameras/`. Three passes, each
+reporting everything it finds: YAML (`marks`), models (`schema`, `explain`), agreement (`check`).
+A camera's file that cannot be used is set aside while the others run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from edge.config.check import check_against, check_appliance, check_camera
+from edge.config.credentials import Secrets
+from edge.config.explain import explain
+from edge.config.marks import read
+from edge.config.problem import ConfigUnusable, Document, Finding, Problem, any_of, suggest
+from edge.config.schema import Appliance, Camera
+from edge.detections import ANY_LABEL
+from edge.detectors import DetectorOptions, Models
+from edge.errors import ModelError, ModelMissing
+
+__all__ = ["Appliance", "Camera", "Config", "ConfigUnusable", "Problem", "load"]
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Config:
+    """A configuration that can run.
+
+    Attributes:
+        folder: Where it was read from.
+        appliance: The box.
+        cameras: Cameras that can be watched, by file name; disabled ones among them.
+        sha256: Hex digest of the files as written: names and contents, without `secrets.yaml`.
+        problems: Everything found, in all files: warnings, and errors of the cameras set aside.
+        rejected: Cameras set aside, with their problems: the camera's id where it could be read
+            and is no other's, else the name of its file without `.yaml`.
+    """
+
+    folder: Path
+    appliance: Appliance
+    cameras: tuple[Camera, ...]
+    sha256: str
+    problems: tuple[Problem, ...] = ()
+    rejected: tuple[tuple[str, tuple[Problem, ...]], ...] = ()
+
+    @property
+    def short_hash(self) -> str:
+        """First 8 digits of `sha256`, as every event carries them."""
+        return self.sha256[:8]
+
+
+@dataclass
+class _Reading(Generic[M]):
+    """One file on its way through the passes."""
+
+    file: Path
+    document: Document
+    model: M | None
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def is_usable(self) -> bool:
+        return (
+            self.model is not None
+            and not self.document.others
+            and all(finding.severity == "warning" for finding in self.findings)
+        )
+
+    @property
+    def problems(self) -> list[Problem]:
+        placed = map(self.document.problem, self.findings)
+        by_place = sorted(placed, key=lambda problem: (problem.line, problem.column))
+        return [*self.document.others, *by_place]
+
+
+def load(folder: Path) -> Config:
+    """Read and check a configuration folder.
+
+    Args:
+        folder: Holds `appliance.yaml`, `cameras/*.yaml` and, where `!secret` is used,
+            `secrets.yaml`. Relative paths in the files are relative to it.
+
+    Returns:
+        The configuration, without the cameras whose files cannot be used.
+
+    Raises:
+        ConfigUnusable: There is no usable `appliance.yaml`. Carries the problems of all files.
+    """
+    secrets = Secrets(folder)
+    appliance = _read(folder / "appliance.yaml", Appliance, secrets)
+    names = sorted(path.name for path in _files(folder) if path.suffix == ".yaml")
+    cameras = [_read(folder / "cameras" / name, Camera, secrets) for name in names]
+
+    stray = list(_stray(folder, has_cameras=bool(cameras)))
+    if appliance.model is not None:
+        appliance.findings += check_appliance(appliance.model, folder, Path.is_file)
+    for camera in cameras:
+        if camera.model is not None:
+            camera.findings += check_camera(camera.model, folder, Path.is_file)
+    _check_ids(cameras)
+    if appliance.model is not None:
+        detectors = appliance.model.detectors
+        labels = _labels(appliance, _resolved(appliance.model, folder).storage.path)
+        for camera in cameras:
+            if camera.model is not None:
+                camera.findings += check_against(camera.model, detectors, labels)
+
+    found = [*appliance.problems, *(problem for c in cameras for problem in c.problems)]
+    problems = tuple(dict.fromkeys([*found, *stray]))
+    if appliance.model is None or not appliance.is_usable:
+        raise ConfigUnusable(problems)
+    usable = [c.model for c in cameras if c.model is not None and c.is_usable]
+    taken = {camera.camera for camera in usable}
+    return Config(
+        folder,
+        _resolved(appliance.model, folder),
+        tuple(_resolved(camera, folder) for camera in usable),
+        _digest(
+            ("appliance.yaml", appliance.document.sha256),
+            *((f"cameras/{camera.file.name}", camera.document.sha256) for camera in cameras),
+        ),
+        problems,
+        tuple(
+            (c.file.stem if _id(c) in taken else _id(c), tuple(c.problems))
+            for c in cameras
+            if not c.is_usable
+        ),
+    )
+
+
+def _read(file: Path, model: type[M], secrets: Secrets) -> _Reading[M]:
+    """The first two passes over one file."""
+    document = read(file, secrets)
+    findings = list(document.findings)
+    if document.data is None:
+        if not findings:
+            keys = ", ".join(k for k, f in model.model_fields.items() if f.is_required())
+            findings = [Finding((), "the file is empty", f"it needs the keys {keys}")]
+        return _Reading(file, document, None, findings)
+    valid: M | None = None
+    try:
+        # JSON is how a strict model takes a list for a tuple and a text for a path, and still
+        # refuses "8" for 8. It is built in memory and holds secrets: it must not be kept.
+        valid = model.model_validate_json(json.dumps(document.data))
+    except ValidationError as refused:
+        errors = refused.errors(include_url=False, include_input=False)
+        findings += explain(errors, document, model)
+    return _Reading(file, document, valid, findings)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    cameras = folder / "cameras"
+    if cameras.is_dir():
+        yield from (path for path in cameras.iterdir() if not path.name.startswith("."))
+
+
+def _stray(folder: Path, *, has_cameras: bool) -> Iterator[Problem]:
+    """Warnings about what lies in the folder and is not read, or does not lie there."""
+    cameras = folder / "cameras"
+    for path in sorted(_files(folder)):
+        if path.suffix.lower() in {".yml", ".yaml"} and path.suffix != ".yaml":
+            cause, remedy = "this file is not read", f"rename it to {path.stem}.yaml"
+            yield Problem(str(path), 0, 0, "", cause, remedy, "warning")
+    if not has_cameras:
+        remedy = "add one file for each camera, such as cameras/front-door.yaml"
+        yield Problem(str(cameras), 0, 0, "", "no cameras", remedy, "warning")
+
+
+def _check_ids(cameras: Iterable[_Reading[Camera]]) -> None:
+    """Of several files with one camera id, keep the one that is named after it, or the first."""
+    owner: dict[str, Path] = {}
+    for camera in sorted(cameras, key=lambda c: (c.file.stem != _id(c), c.file)):
+        if camera.model is None:
+            continue
+        name = camera.model.camera
+        if name in owner:
+            cause = f"camera id '{name}' is already used in {owner[name]}"
+            camera.findings.append(Finding(("camera",), cause, "give each camera its own id"))
+        elif name != camera.file.stem:
+            cause = f"the file is named '{camera.file.name}', not after its camera"
+            remedy = f"rename it to '{name}.yaml'"
+            camera.findings.append(Finding(("camera",), cause, remedy, "warning"))
+        owner.setdefault(name, camera.file)
+
+
+def _id(camera: _Reading[Camera]) -> str:
+    said = camera.document.data.get("camera") if isinstance(camera.document.data, dict) else None
+    return said if isinstance(said, str) and said else camera.file.stem
+
+
+def _labels(appliance: _Reading[Appliance], storage: Path) -> Mapping[str, tuple[str, ...] | None]:
+    """Class names of each detector; a model that cannot be looked up is a warning."""
+    assert appliance.model is not None
+    models = Models.on_this_machine(storage)
+    labels: dict[str, tuple[str, ...] | None] = {}
+    for name, options in appliance.model.detectors.items():
+        model = _model_of(options)
+        labels[name] = None if model else (ANY_LABEL,)
+        if not model:
+            continue
+        try:
+            labels[name] = models.card(model).labels
+        except ModelError as why:
+            cause, remedy = str(why), "until then the rules' classes cannot be checked"
+            if isinstance(why, ModelMissing):
+                known = models.names()
+                cause = f"no model card named '{model}', so the rules' classes were not checked"
+                remedy = suggest(model, known) or f"there is {any_of(known, 'and')}"
+            path = ("detectors", name, "model")
+            appliance.findings.append(Finding(path, cause, remedy, "warning"))
+    return labels
+
+
+def _model_of(options: DetectorOptions) -> str | None:
+    model = getattr(options, "model", None)
+    return model if isinstance(model, str) else None
+
+
+def _resolved(model: M, folder: Path) -> M:
+    """The same options with every relative path put into the folder."""
+    root = folder.absolute()
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, Path):
+            return root / value
+        if isinstance(value, BaseModel):
+            inner = {key: resolved(getattr(value, key)) for key in type(value).model_fields}
+            return value.model_copy(update=inner)
+        if isinstance(value, dict):
+            return {key: resolved(item) for key, item in value.items()}
+        if isinstance(value, tuple):
+            return tuple(map(resolved, value))
+        return value
+
+    answer: M = resolved(model)
+    return answer
+
+
+def _digest(*files: tuple[str, str]) -> str:
+    """One digest of all files: over each name, relative to the folder, and its own digest."""
+    lines = (f"{name}\0{sha256}\n" for name, sha256 in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

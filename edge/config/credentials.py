@@ -64,13 +64,9 @@ class Secrets:
             return None
         if name in known:
             return known[name]
-        there = "" if self._file.exists() else " (there is no such file yet)"
-        return Finding(
-            (),
-            f"no secret named '{name}'",
-            suggest(name, known)
-            or f"add a line `{name}: ...` to {self._file}{there}, or a systemd credential",
-        )
+        there = "in" if self._file.exists() else "in a new file"
+        remedy = f"write it {there} {self._file}, or give the service a credential of this name"
+        return Finding((), f"no secret named '{name}'", suggest(name, known) or remedy)
 
     def variable(self, name: str) -> str | Finding:
         """What `${NAME}` stands for.

@@ -21,12 +21,12 @@ Severity: TypeAlias = Literal["error", "warning"]
 
 HIDDEN = "***"
 
-_SECRET_KEY = r"[\w-]*(?:pas|psw|pwd|secret|token|cred)[\w-]*"  # noqa: S105 - a pattern of keys
+_SECRET_KEY = r"[\w-]*(?:pas|psw|pwd|word|secret|token|cred)[\w-]*"  # noqa: S105 - a pattern of keys
 _IS_SECRET_KEY = re.compile(_SECRET_KEY, re.IGNORECASE)
 _REFERENCES = re.compile(r"(\$\{[^}]*\})+")
 # In each: group 1 is kept, group 2 is what may be a password in the clear. They err on the side of
 # hiding: a typo such as `pasword:` is met as well, and an unquoted value goes to the line's end.
-_IN_URL = re.compile(r"(://[^:/@\s]*:)(.*)(?=@)")
+_IN_URL = re.compile(r"(//[^:/@\s]*:)(.*)(?=@)")
 _IN_QUERY = re.compile(rf"({_SECRET_KEY}=)([^&\s\"'}}]+)", re.IGNORECASE)
 _AFTER_KEY = re.compile(
     rf"""(["']?{_SECRET_KEY}["']?\s*:\s+)(?!!secret\s)"""
@@ -111,13 +111,11 @@ class Mark:
         line: Of its key, or of the value itself in a list; from 1.
         column: From 1.
         text: The value as written, references not resolved; empty for a list or a block.
-        is_plain: Written without quotes, so that YAML may have read it as a number or yes/no.
     """
 
     line: int
     column: int
     text: str
-    is_plain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +124,7 @@ class Document:
 
     Attributes:
         file: Its name, as it is shown.
+        sha256: Hex digest of its bytes; empty where it could not be read.
         lines: Its text.
         data: What it says, as plain data with references resolved; None when empty or broken.
         marks: Where each value stands.
@@ -136,6 +135,7 @@ class Document:
     """
 
     file: str
+    sha256: str = ""
     lines: tuple[str, ...] = field(default=(), repr=False)
     data: Any = field(default=None, repr=False)
     marks: Mapping[KeyPath, Mark] = field(default_factory=dict, repr=False)
@@ -154,7 +154,7 @@ class Document:
             self.file,
             line,
             column,
-            ".".join(map(str, finding.path)),
+            self._scrubbed(".".join(map(str, finding.path))),
             self._scrubbed(finding.cause),
             self._scrubbed(finding.remedy),
             finding.severity,
@@ -173,11 +173,13 @@ class Document:
     def _scrubbed(self, text: str) -> str:
         for secret, shown in sorted(self.secrets, key=lambda pair: -len(pair[0])):
             text = text.replace(secret, shown)
-        return masked(text)
+        for pattern in (_IN_URL, _IN_QUERY):
+            text = pattern.sub(_hide, text)
+        return text
 
 
 def masked(text: str) -> str:
-    """Replace passwords written in the clear by `***`; references to secrets stay readable."""
+    """A line of a file with passwords in the clear replaced by `***`; references stay."""
     for pattern in (_IN_URL, _IN_QUERY, _AFTER_KEY):
         text = pattern.sub(_hide, text)
     return text
@@ -194,10 +196,15 @@ def passwords(text: str) -> list[str]:
     return [word for word in found if word and not _REFERENCES.fullmatch(word)]
 
 
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that is most like `word`; empty where none is close."""
+    return next(iter(difflib.get_close_matches(word.lower(), list(known), n=1)), "")
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
     """`did you mean 'yard'?`, or nothing where no known word is close."""
-    near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return f"did you mean '{near[0]}'?" if near else ""
+    near = nearest(word, known)
+    return f"did you mean '{near}'?" if near else ""
 
 
 def any_of(words: Iterable[str], joint: str = "or") -> str:

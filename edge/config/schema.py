@@ -7,7 +7,7 @@ puts what pydantic finds into words, `edge.config.check` compares names across b
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
@@ -22,10 +22,10 @@ from edge.trackers import TrackerOptions
 
 def _named(room: str) -> object:
     """One of a room's kinds; its name alone stands for that kind with nothing else said."""
-    names = Literal[tuple(kinds(room))]  # type: ignore[misc]
-    either = Union[names, any_kind(room)]  # type: ignore[valid-type]  # noqa: UP007
-    spelt_out = BeforeValidator(_spelt_out, json_schema_input_type=either)
-    return Annotated[any_kind(room), spelt_out]  # type: ignore[valid-type]
+    options: Any = any_kind(room)
+    names: Any = Literal.__getitem__(tuple(kinds(room)))
+    spelt_out = BeforeValidator(_spelt_out, json_schema_input_type=names | options)
+    return Annotated[options, spelt_out]
 
 
 def _spelt_out(value: Any) -> Any:
@@ -78,7 +78,7 @@ class Evidence(Options):
 
 
 class Storage(Options):
-    """What the box keeps on disk."""
+    """Disk space."""
 
     path: Annotated[
         Path,

@@ -67,16 +67,16 @@ def explain(why: yaml.YAMLError, text: str, lines: tuple[str, ...]) -> Finding:
     if indent and "\t" in indent[0]:
         at = (mark.line + 1, indent[0].index("\t") + 1)
         return Finding((), "a tab in the indentation", "YAML allows spaces only", at=at)
-    cause, remedy, is_at_opening = _saying(why, lines)
+    if "mapping values" in str(why.problem):
+        return _stray_colon(lines, mark.line, mark.column)
+    cause, remedy, is_at_opening = _saying(why)
     if is_at_opening and why.context_mark:
         mark = why.context_mark
     return Finding((), cause, remedy, at=(mark.line + 1, mark.column + 1))
 
 
-def _saying(why: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> tuple[str, str, bool]:
-    problem, mark = str(why.problem), why.problem_mark
-    if "mapping values" in problem and mark:
-        return (*_stray_colon(lines, mark.line, mark.column), False)
+def _saying(why: yaml.MarkedYAMLError) -> tuple[str, str, bool]:
+    problem = str(why.problem)
     start = re.search(r"found character '(.)'", problem)
     if start or "undefined alias" in problem:
         character = start[1] if start else "*"
@@ -88,17 +88,18 @@ def _saying(why: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> tuple[str, str
     return f"not valid YAML ({problem})", "look at this line and the one above", False
 
 
-def _stray_colon(lines: tuple[str, ...], line: int, column: int) -> tuple[str, str]:
+def _stray_colon(lines: tuple[str, ...], line: int, column: int) -> Finding:
     """Why a ':' stands where none can: two in one line, or something about the line above."""
-    before = lines[line][:column]
-    if ":" in before:
-        return "a second ':' in one line", "put the value in quotes"
-    above = next((text for text in reversed(lines[:line]) if text.strip()), "")
-    if re.match(r"\s*-\S", above) or re.match(r"\s*-\S", before):
-        return "a '-' without a space after it", "write `- name: ...`"
-    if re.search(r"^[\s-]*\w+:\S", above):
-        return "the line above has a ':' without a space after it", "write `key: value`"
-    return (
-        "this line is indented more than the one above",
-        "start both in the same column",
-    )
+    if ":" in lines[line][:column]:
+        cause, remedy = "a second ':' in one line", "put the value in quotes"
+        return Finding((), cause, remedy, at=(line + 1, column + 1))
+    above = next((n for n in range(line - 1, -1, -1) if lines[n].strip()), line)
+    for pattern, cause, remedy in (
+        (r"\s*-(?=[^\s-])", "a '-' without a space after it", "write `- name: ...`"),
+        (r"[\s-]*\w+:(?=\S)", "a ':' without a space after it", "write `key: value`"),
+    ):
+        if found := re.match(pattern, lines[above]):
+            return Finding((), cause, remedy, at=(above + 1, found.end()))
+    start = len(lines[line]) - len(lines[line].lstrip()) + 1
+    cause = "this line is indented more than the one above"
+    return Finding((), cause, "start both in the same column", at=(line + 1, start))

@@ -59,6 +59,7 @@ class Rule(Protocol):
 class RuleOptions(Options):
     """What every rule can be told."""
 
+    kind: str
     name: Annotated[
         Identifier,
         Field(

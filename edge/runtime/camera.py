@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Literal, TypeAlias
 
@@ -129,6 +129,15 @@ class Camera:
         """How it is."""
         return self._status
 
+    def figures(self) -> dict[str, int | float]:
+        """Counters for the health message."""
+        return {
+            "packets": self.reader.n_packets,
+            "connections": self.reader.n_connections,
+            "headless": self.reader.n_headless,
+            **{name.removeprefix("n_"): value for name, value in asdict(self.counters).items()},
+        }
+
     @property
     def is_stuck(self) -> bool:
         """Its thread or its detector has not moved for so long that only a restart helps."""
@@ -144,9 +153,14 @@ class Camera:
         self.reader.start()
         self._thread.start()
 
+    def request_stop(self) -> None:
+        """Let both threads begin to stop, so that many cameras stop at once."""
+        self._stopping.set()
+        self.reader.request_stop()
+
     def stop(self, reason: str) -> None:
         """Stop both threads and end what is open, for the reason given."""
-        self._stopping.set()
+        self.request_stop()
         self.reader.stop()
         if self._thread.is_alive():
             self._thread.join(timeout=10.0)

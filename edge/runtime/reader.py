@@ -76,13 +76,17 @@ class Reader:
         """Begin to connect."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop; returns once the thread ended or its last read ran into the time-out."""
+    def request_stop(self) -> None:
+        """Let the thread begin to stop."""
         self._stopping.set()
         with self._changed:
             if self._feed is not None:
                 self._feed.ring.close()
             self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Stop; returns once the thread ended or its last read ran into the time-out."""
+        self.request_stop()
         if self._thread.is_alive():
             self._thread.join(timeout=10.0)
 

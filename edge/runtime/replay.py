@@ -35,8 +35,8 @@ def camera_named(config: Config, name: str) -> Camera:
     for camera in config.cameras:
         if camera.camera == name:
             return camera
-    for camera, problems in config.rejected:
-        if camera == name:
+    for rejected, problems in config.rejected:
+        if rejected == name:
             raise ConfigError("\n".join(map(str, problems)))
     known = ", ".join(camera.camera for camera in config.cameras) or "none"
     raise ConfigError(f"{config.folder}: no camera {name!r}; there are: {known}")

@@ -20,8 +20,7 @@ from typing import Literal, TypeAlias
 from edge.config import Config
 from edge.config.schema import Camera
 from edge.decoders.software import SoftwareDecoder
-from edge.detectors import DetectorOptions, open_engine, unbatched
-from edge.detectors._weights import Models
+from edge.detectors import DetectorOptions, Models, open_engine, unbatched
 from edge.errors import EdgeError, SourceError
 from edge.sinks.mqtt import probe
 
@@ -135,7 +134,7 @@ def _camera(options: Camera) -> Check:
 
 
 def _broker(config: Config) -> Check:
-    trouble = probe(config.appliance.mqtt, timeout_s=5.0)
+    trouble = probe(config.appliance.mqtt, config.folder, timeout_s=5.0)
     if trouble is None:
         return Check("broker", "green", "accepts the connection")
     return Check("broker", "red", trouble, "check mqtt: in appliance.yaml and the broker's log")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.decoders.software import SoftwareDecoder
-from edge.detectors import Models
+from edge.detectors import Backend, Models, Tensor
 from edge.detectors.onnx import Options as OnnxOptions
 from edge.gates.always import Always
 from edge.masks import Masks
@@ -25,7 +25,9 @@ from edge.trackers.bytetrack import Options as TrackerOptions
 from tests.bench.stages import rules
 
 
-def measure(clip: Path, models: Models, model: str, n_cameras: int, seconds: float) -> dict[str, float]:
+def measure(
+    clip: Path, models: Models, model: str, n_cameras: int, seconds: float
+) -> dict[str, float]:
     """Frames a second of decode alone, inference alone and the whole, all cameras together.
 
     Args:
@@ -36,11 +38,19 @@ def measure(clip: Path, models: Models, model: str, n_cameras: int, seconds: flo
         seconds: How long each of the three runs.
     """
     options = OnnxOptions(kind="onnx", model=model, confidence=0.35)
-    engine = options.engine(models, lambda backend: Batcher(backend, name="bench"))
-    width, height = models.card(model).input.size_wh
-    # The same engine behind the same batcher, fed with a tensor that is ready.
-    backend = engine._backend  # type: ignore[attr-defined]
-    inputs = engine._network.inputs(np.zeros((1, 3, height, width), np.float32))  # type: ignore[attr-defined]
+    batchers: list[Batcher] = []
+
+    def serve(backend: Backend) -> Batcher:
+        batchers.append(Batcher(backend, name="bench"))
+        return batchers[0]
+
+    engine = options.engine(models, serve)
+    # Inference alone: the same engine behind the same batcher, fed with a tensor that is ready.
+    card = models.card(model)
+    width, height = card.input.size_wh
+    inputs: dict[str, Tensor] = {card.tensors.image: np.zeros((1, 3, height, width), np.float32)}
+    if card.tensors.size is not None:
+        inputs[card.tensors.size] = np.array([card.input.size_wh], np.int64)
 
     def decode(count: Callable[[], None]) -> Callable[[], None]:
         source = FileOptions(kind="file", path=clip, loop=True, realtime=False).open()
@@ -55,7 +65,7 @@ def measure(clip: Path, models: Models, model: str, n_cameras: int, seconds: flo
 
     def infer(count: Callable[[], None]) -> Callable[[], None]:
         def one() -> None:
-            backend.run(inputs)
+            batchers[0].run(inputs)
             count()
 
         return one

@@ -19,10 +19,10 @@ from edge.decoders import Picture
 from edge.decoders.software import SoftwareDecoder
 from edge.detections import Detections
 from edge.detectors import Backend, Engine, Models, Tensor, Tensors
-from edge.detectors._preprocess import Preprocess
+from edge.detectors._preprocess import to_tensor
 from edge.detectors.onnx import Options as OnnxOptions
 from edge.event import Event
-from edge.message import Identity, encode, message_of
+from edge.message import Origin, compose, encode, uuid7
 from edge.rules import Rule, Scene
 from edge.rules.line_crossing import Options as LineOptions
 from edge.rules.zone_entry import Options as ZoneOptions
@@ -103,7 +103,7 @@ def measure(clip: Path, models: Models, model: str, n_frames: int) -> dict[str, 
     engine = open_engine(models, model, 1, watches)
     watches.times.clear()  # the warm-up
     detector = engine.detector()
-    preprocess = Preprocess(models.card(model).input)
+    network_input = models.card(model).input
     tracker = TrackerOptions(kind="bytetrack").build()
     judges = rules()
     source = FileOptions(kind="file", path=clip, loop=True, realtime=False).open()
@@ -116,7 +116,7 @@ def measure(clip: Path, models: Models, model: str, n_frames: int) -> dict[str, 
         pictures: list[Picture] = watches.time("decode", lambda: decoder.decode(packet))  # noqa: B023
         for picture in pictures:
             frame = picture.frame("bench", n)
-            watches.time("letterbox", lambda: preprocess.tensor(frame))  # noqa: B023
+            watches.time("letterbox", lambda: to_tensor(frame, network_input))  # noqa: B023
             found: Detections = watches.time("detect", lambda: detector.detect(frame))  # noqa: B023
             tracks = watches.time("tracker", lambda: tracker.update(found))  # noqa: B023
             for rule in judges:
@@ -127,9 +127,12 @@ def measure(clip: Path, models: Models, model: str, n_frames: int) -> dict[str, 
     event = next(iter(events), None) or Event(
         "bench", "line_crossed", "pulse", datetime(2026, 1, 1, tzinfo=timezone.utc), 40
     )
-    identity = Identity.example()
-    for _ in range(200):
-        watches.time("event encode", lambda: encode(message_of(event, identity)))
+    origin, number = Origin("site", "node", "0" * 64), uuid7(0, bytes(10))
+    for seq in range(200):
+        watches.time(
+            "event encode",
+            lambda: encode(compose(event, origin, id=number, seq=seq, incident=number)),  # noqa: B023
+        )
     medians = watches.medians_ms()
     medians["head and NMS"] = round(
         medians.pop("detect") - medians["letterbox"] - medians["inference"], 4

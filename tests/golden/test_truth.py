@@ -25,6 +25,7 @@ TRUTHS = sorted((Path(__file__).resolve().parent.parent / "truth").glob("*.yaml"
 
 
 def camera(truth: dict[str, Any], fps: float) -> Camera:
+    seen = {crossing["class"] for crossing in truth["crossings"]}
     return Camera.model_validate(
         {
             "version": 1,
@@ -37,7 +38,7 @@ def camera(truth: dict[str, Any], fps: float) -> Camera:
                     "name": "crossing",
                     "kind": "line_crossing",
                     "line": "line",
-                    "classes": tuple({crossing["class"] for crossing in truth["crossings"]}),
+                    "classes": tuple(truth.get("rule_classes", seen)),
                 },
             ),
         }

@@ -3,7 +3,7 @@
 Run by the system's Python, because GStreamer's bindings come as Debian packages and not from
 PyPI; nothing here imports the appliance. `tests.rtsp_camera` starts it, and so may a person:
 
-    /usr/bin/python3 tests/servers/gst_rtsp_server.py clip.mp4 --user viewer --password secret
+    /usr/bin/python3 tests/gst_rtsp_server.py clip.mp4 --user viewer --password secret
 
 The clip is demuxed once into memory and its access units are sent again and again, bit for bit.
 It does not loop by seeking back: that restarts the timestamps, and no camera's clock jumps back

@@ -1,0 +1,52 @@
+"""`edge schema`: JSON Schema of the configuration files and of the event message."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from edge.config.schema import Appliance, Camera
+
+HELP = "print the JSON Schema of a configuration file or of the event message"
+EXAMPLE = "edge schema camera > camera.json"
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "of",
+        nargs="?",
+        choices=("appliance", "camera", "event"),
+        help="which one; without it, both configuration files' as one object",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print it.
+
+    Returns:
+        0.
+    """
+    if args.of is None:
+        print(text({name: schema(name) for name in ("appliance", "camera")}), end="")
+    else:
+        print(text(schema(args.of)), end="")
+    return 0
+
+
+def schema(of: str) -> dict[str, Any]:
+    """JSON Schema of `appliance`, `camera` or `event`."""
+    if of == "event":
+        from edge.message import event_schema
+
+        return event_schema()
+    model = Appliance if of == "appliance" else Camera
+    return {"$schema": _DIALECT, **model.model_json_schema()}
+
+
+def text(of: dict[str, Any]) -> str:
+    """A schema as it is printed, and kept in `configs/schema/`."""
+    return json.dumps(of, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,142 @@
+"""Daemon: one process in service, from its first line in the journal to its last.
+
+SIGTERM and SIGINT drain and stop; SIGHUP reloads. A configuration that cannot be used leaves the
+one in force running.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import signal
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from types import FrameType
+
+import cv2
+
+from edge.config import Config, load
+from edge.errors import ConfigError
+from edge.runtime import supervisor
+from edge.runtime.service import Service, origin_of
+from edge.sinks._publisher import Publisher, open_publisher
+
+log = logging.getLogger("edge.daemon")
+
+HEALTH_S = 30.0
+
+
+class Daemon:
+    """Runs a configuration until told to stop.
+
+    Args:
+        config: The configuration to begin with.
+        reload: Reads it again; None where it cannot change, as in the demo.
+    """
+
+    def __init__(self, config: Config, reload: Callable[[], Config] | None = None) -> None:
+        self._config = config
+        self._reload = reload
+        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def stop(self) -> None:
+        """Ask `run` to return; from any thread."""
+        self._signals.put(signal.SIGTERM)
+
+    def run(self) -> None:
+        """Watch until asked to stop.
+
+        Raises:
+            SinkError: The outbox cannot be opened.
+        """
+        # Cameras are the parallelism here; OpenCV's own threads would only fight over the cores.
+        cv2.setNumThreads(1)
+        publisher = _publisher(self._config)
+        try:
+            n_ended = publisher.end_open("the appliance was restarted", datetime.now(timezone.utc))
+            if n_ended:
+                log.warning("ended %d incidents that an earlier run left open", n_ended)
+            service = Service(self._config, publisher)
+            service.start()
+            supervisor.notify("READY=1\nSTATUS=watching")
+            service = self._attend(service, publisher)
+            supervisor.notify("STOPPING=1")
+            service.stop("the appliance was stopped")
+        finally:
+            publisher.close()
+        log.info("stopped")
+
+    def handle_signals(self) -> None:
+        """Let the process's signals reach `run`; only from the main thread."""
+
+        def note(number: int, _frame: FrameType | None) -> None:
+            self._signals.put(number)
+
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, note)
+
+    def _attend(self, service: Service, publisher: Publisher) -> Service:
+        """Health, watchdog and reloads until a signal to stop; gives the service then in force."""
+        watchdog_s = supervisor.watchdog_s()
+        health_due = time.monotonic()
+        while True:
+            if time.monotonic() >= health_due:
+                service.say_health()
+                health_due = time.monotonic() + HEALTH_S
+            if watchdog_s is not None and not service.is_stuck:
+                supervisor.notify("WATCHDOG=1")
+            wait_s = min(watchdog_s or HEALTH_S, max(0.0, health_due - time.monotonic()))
+            try:
+                number = self._signals.get(timeout=wait_s)
+            except queue.Empty:
+                continue
+            if number != signal.SIGHUP:
+                return service
+            service = self._reloaded(service, publisher)
+
+    def _reloaded(self, service: Service, publisher: Publisher) -> Service:
+        """The service of the new configuration, or the old one where that cannot be used."""
+        if self._reload is None:
+            return service
+        try:
+            config = self._reload()
+        except ConfigError as exc:
+            log.error("reload refused, the configuration in force stays: %s", exc)
+            return service
+        if config.appliance.storage != self._config.appliance.storage:
+            log.warning("storage: changes take effect at the next start")
+        log.info("reloading: configuration %s", config.short_hash)
+        service.stop("the configuration was reloaded")
+        publisher.reopen(origin_of(config), [config.appliance.mqtt], config.folder)
+        self._config = config
+        service = Service(config, publisher)
+        service.start()
+        return service
+
+
+def _publisher(config: Config) -> Publisher:
+    storage = config.appliance.storage
+    return open_publisher(
+        storage.path,
+        origin_of(config),
+        [config.appliance.mqtt],
+        folder=config.folder,
+        max_bytes=storage.outbox.max_mib * 2**20,
+    )
+
+
+def serve(folder: Path) -> None:
+    """Run the daemon on a configuration folder.
+
+    Raises:
+        ConfigError: There is nothing that can run.
+        SinkError: The outbox cannot be opened.
+    """
+    config = load(folder)
+    for problem in config.problems:
+        log.warning("%s", problem)
+    daemon = Daemon(config, lambda: load(folder))
+    daemon.handle_signals()
+    daemon.run()
