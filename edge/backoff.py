@@ -1,40 +1,24 @@
-"""How long to wait before trying again. Pure but for the random numbers it is given."""
+"""How long to wait before trying again: one rule for cameras and broker. Pure but for chance."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
+from random import SystemRandom
+
+_FIRST_S, _MOST_S = 1.0, 60.0
+_uniform = SystemRandom().random
 
 
-class Backoff:
-    """Jittered exponential back-off.
-
-    A power cut brings every camera of a street back at once; the jitter keeps them apart.
+def back_off_s(failures: int, random: Callable[[], float] = _uniform) -> float:
+    """Seconds to wait before the next attempt.
 
     Args:
-        first_s: Longest first wait.
-        most_s: Longest wait of all.
-        uniform: Gives a number between its two arguments.
+        failures: How many have failed in a row, from 1.
+        random: Uniform in [0, 1).
+
+    Returns:
+        Doubling from 1 s to 60 s, less up to half: a power cut brings every camera of a street
+        and every box of a site back at once, and they must not knock in step.
     """
-
-    def __init__(
-        self,
-        *,
-        first_s: float = 1.0,
-        most_s: float = 60.0,
-        uniform: Callable[[float, float], float] = random.uniform,
-    ) -> None:
-        self._first_s = first_s
-        self._most_s = most_s
-        self._uniform = uniform
-        self._ceiling_s = first_s
-
-    def next_s(self) -> float:
-        """Seconds to wait now: between half the ceiling and the ceiling, which then doubles."""
-        ceiling = self._ceiling_s
-        self._ceiling_s = min(ceiling * 2, self._most_s)
-        return self._uniform(ceiling / 2, ceiling)
-
-    def reset(self) -> None:
-        """It worked: begin small next time."""
-        self._ceiling_s = self._first_s
+    doublings = min(failures - 1, 6)
+    return min(_MOST_S, _FIRST_S * 2.0**doublings) * (1.0 - 0.5 * random())

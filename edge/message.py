@@ -77,7 +77,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=0)]
 Words = Annotated[str, AfterValidator(shortened)]
-LinkState: TypeAlias = Literal["online", "stopped", "lost"]
+NodeState: TypeAlias = Literal["online", "stopped", "lost"]
 Watching: TypeAlias = Literal["watching", "degraded", "lost", "disabled"]
 
 
@@ -146,9 +146,9 @@ class NodeStatus(Message):
     v: Literal[1] = 1
     site: Identifier
     node: Identifier
-    state: LinkState
+    state: NodeState
     since: Timestamp | None = Field(
-        None,
+        default=None,
         description="When the state began; absent for `lost`, which is written before it happens.",
     )
     online_since: Timestamp | None = Field(

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from edge.cli import FAILED, FINE
-from edge.demo._setting import MODEL, ROOT, setting
+from edge.demo.setting import MODEL, ROOT, setting
 from edge.demo.broker import DemoBroker
-from edge.demo.street import cached
+from edge.demo.street import cached, clip_path
 from edge.detectors import Models, pull
 from edge.errors import ConfigError, ModelError
 from edge.runtime.daemon import Daemon
-from edge.sinks._subscriber import Subscriber
+from edge.sinks import Subscriber
 
 HELP = "the main job with nothing to set up: simulated camera, broker, detector, rules, events"
 EXAMPLE = "edge demo rtsp://user:password@192.168.1.20/stream1"
@@ -111,7 +111,8 @@ def _source(url: str | None) -> dict[str, Any]:
     """Options of the source: the street, a camera or a recording."""
     if url is None:
         folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edge"
-        print("rendering the street (once, about half a minute) ...", flush=True)
+        if not clip_path(folder).exists():
+            print("rendering the street, once; this takes about half a minute ...", flush=True)
         clip, _ = cached(folder)
         return {"kind": "file", "path": str(clip), "loop": True}
     if url.startswith(("rtsp://", "rtsps://")):

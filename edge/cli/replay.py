@@ -17,7 +17,7 @@ from edge.message import Origin
 from edge.pipeline import Step
 from edge.runtime.replay import camera_named, repeatable, steps
 from edge.runtime.wiring import scene_of
-from edge.sinks._outbox import Outbox
+from edge.sinks import Outbox
 from edge.site.film import Film
 
 HELP = "run a recording through a camera's rules, as fast as it goes; same input, same events"

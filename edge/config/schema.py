@@ -163,7 +163,7 @@ class Analyse(Options):
             description="When to look: always, or where something moves.",
             examples=["motion"],
         ),
-    ] = "motion"  # type: ignore[assignment]
+    ] = "always"  # type: ignore[assignment]
     tracker: Annotated[
         AnyTracker,
         Field(

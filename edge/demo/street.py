@@ -39,6 +39,7 @@ __all__ = [
     "Truth",
     "Walk",
     "cached",
+    "clip_path",
     "frames",
     "render",
 ]
@@ -113,6 +114,13 @@ def render(path: Path, scene: Scene | None = None) -> Truth:
     return Truth.from_json(truth.to_json())
 
 
+def clip_path(folder: Path, scene: Scene | None = None) -> Path:
+    """Where `cached` keeps a scene's clip: named by a hash of the scene and the renderer."""
+    recipe = json.dumps([RENDERER, asdict(scene or Scene())], sort_keys=True)
+    key = hashlib.sha256(recipe.encode()).hexdigest()[:16]
+    return folder / f"street-{key}.mp4"
+
+
 def cached(folder: Path, scene: Scene | None = None) -> tuple[Path, Truth]:
     """The scene's clip and truth, rendered only where missing.
 
@@ -121,12 +129,9 @@ def cached(folder: Path, scene: Scene | None = None) -> tuple[Path, Truth]:
         scene: The scene; None for the demo.
 
     Returns:
-        Path of the clip, named by a hash of the scene and the renderer's version, and the truth.
+        Path of the clip, and the truth.
     """
-    scene = scene or Scene()
-    recipe = json.dumps([RENDERER, asdict(scene)], sort_keys=True)
-    key = hashlib.sha256(recipe.encode()).hexdigest()[:16]
-    path = folder / f"street-{key}.mp4"
+    path = clip_path(folder, scene)
     if path.is_file():
         try:
             return path, Truth.from_json(path.with_suffix(".json").read_text(encoding="utf-8"))

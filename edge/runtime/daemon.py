@@ -21,7 +21,7 @@ from edge.config import Config, load
 from edge.errors import ConfigError
 from edge.runtime import supervisor
 from edge.runtime.service import Service, origin_of
-from edge.sinks._publisher import Publisher, open_publisher
+from edge.sinks import Publisher, open_publisher
 
 log = logging.getLogger("edge.daemon")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge.backoff import Backoff
+from edge.backoff import back_off_s
 from edge.errors import SourceError, SourceRefused
 from edge.packet import Stream
 from edge.ring import Ring
@@ -38,16 +39,19 @@ class Reader:
     Args:
         camera: The camera's id, for the log.
         source: How to reach it.
-        backoff: Waits between attempts.
+        wait: Seconds to wait after the n-th failure in a row.
     """
 
-    def __init__(self, camera: str, source: SourceOptions, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self, camera: str, source: SourceOptions, wait: Callable[[int], float] = back_off_s
+    ) -> None:
         self.n_packets = 0
         self.n_headless = 0
         self.n_connections = 0
         self._camera = camera
         self._source = source
-        self._backoff = backoff or Backoff()
+        self._wait = wait
+        self._failures = 0
         self._feed: Feed | None = None
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -112,7 +116,8 @@ class Reader:
                 self._has_ended = True
                 self._trouble = "the recording ended"
                 return
-            wait_s = max(shortest_s, self._backoff.next_s())
+            self._failures += 1
+            wait_s = max(shortest_s, self._wait(self._failures))
             if trouble != self._trouble and not self._stopping.is_set():
                 log.warning("camera %s: %s; next try in %.1f s", self._camera, trouble, wait_s)
             self._trouble = trouble
@@ -141,7 +146,7 @@ class Reader:
         log.info("camera %s: %s, %dx%d", self._camera, feed.stream.codec, *feed.stream.size_wh)
         self.n_connections += 1
         self._trouble = ""
-        self._backoff.reset()
+        self._failures = 0
         with self._changed:
             self._feed = feed
             self._changed.notify_all()

@@ -29,7 +29,7 @@ from edge.runtime.batcher import Batcher
 from edge.runtime.camera import Camera, Reports, Status
 from edge.runtime.reader import Reader
 from edge.runtime.wiring import pipeline_of
-from edge.sinks._publisher import Publisher
+from edge.sinks import Publisher
 
 log = logging.getLogger("edge.service")
 

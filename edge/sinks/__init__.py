@@ -1,7 +1,11 @@
 """Sinks: where events go. One file per kind. A sink never blocks a camera and never forgets.
 
-Boundary: everything that leaves the box passes here. `emit` returns once the event is durable on
-this box; sending is the sink's own business and thread.
+Boundary: everything that leaves the box passes here. The runtime holds one `Sink`, the
+`Publisher`: it makes each event a durable, numbered message once, so that every kind shows the
+same `id` and `seq`, and hands it to the outlets. An outlet is what a file of this room opens: it
+has its own thread or file, and no camera ever waits for it.
+
+    Event -> Publisher -> Outbox (disk) -> outlets: mqtt, jsonl
 """
 
 from __future__ import annotations
@@ -9,6 +13,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from edge.event import Event
+from edge.sinks._outbox import Outbox
+from edge.sinks._outlet import Outlet, SinkOptions
+from edge.sinks._publisher import Publisher, open_publisher
+from edge.sinks._subscriber import Subscriber
 
 
 class Sink(Protocol):
@@ -31,3 +39,6 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Flush what can be flushed in a bounded time, and let go; safe to call twice."""
+
+
+__all__ = ["Outbox", "Outlet", "Publisher", "Sink", "SinkOptions", "Subscriber", "open_publisher"]

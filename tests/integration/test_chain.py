@@ -247,6 +247,14 @@ def test_what_a_killed_run_left_open_is_ended_at_the_next_start(
 ) -> None:
     """Kill -9 in the middle of an incident: its end comes, with the reason."""
     room = ControlRoom(broker.port)
+
+    def ends_of(begin: dict[str, Any]) -> list[dict[str, Any]]:
+        return [
+            event
+            for event in room.events
+            if event["incident"] == begin["incident"] and event["phase"] == "end"
+        ]
+
     with RtspCamera(walk(tmp_path / "walk.mp4")) as camera:
         box = Appliance(configuration(tmp_path / "box", camera.url, broker.port))
         try:

@@ -1,21 +1,21 @@
-"""Waits grow, stay bounded, and differ between cameras."""
+"""Waits grow, stay bounded, and differ between cameras and boxes."""
 
 from __future__ import annotations
 
-from edge.backoff import Backoff
+import pytest
+
+from edge.backoff import back_off_s
 
 
-def test_waits_double_up_to_the_most_and_begin_small_again() -> None:
-    """Exponential, capped, reset by success."""
-    backoff = Backoff(first_s=1, most_s=8, uniform=max)
-    assert [backoff.next_s() for _ in range(5)] == [1, 2, 4, 8, 8]
-    backoff.reset()
-    assert backoff.next_s() == 1
+def test_waits_double_to_a_minute_less_jitter() -> None:
+    """Exponential and capped; chance takes off up to half."""
+    assert [back_off_s(n, lambda: 0.0) for n in (1, 2, 3, 7, 100)] == [1, 2, 4, 60, 60]
+    assert back_off_s(3, lambda: 0.999) == pytest.approx(2.0, abs=0.01)
 
 
 def test_jitter_keeps_cameras_apart() -> None:
     """Thirty-two cameras that came back together do not knock together."""
-    waits = sorted(Backoff(first_s=1).next_s() for _ in range(32))
+    waits = sorted(back_off_s(1) for _ in range(32))
     assert waits[0] >= 0.5
     assert waits[-1] <= 1.0
     assert len({round(wait, 3) for wait in waits}) > 20

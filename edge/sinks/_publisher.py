@@ -1,0 +1,239 @@
+"""Publisher: the one sink the runtime holds; makes each event durable once, then shows it.
+
+Boundary: knows outlets only by their protocol. Everything the runtime says passes here, so that a
+reload can change where it goes without any camera noticing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from edge.errors import OutboxError
+from edge.event import Event
+from edge.message import (
+    ABOUT,
+    AUDIT,
+    About,
+    Evidence,
+    Health,
+    Message,
+    Origin,
+    OutboxHealth,
+    encode,
+)
+from edge.sinks._outbox import MIB, Outbox, OutboxStats, Stored
+from edge.sinks._outlet import Outlet, SinkOptions
+
+
+class Publisher:
+    """Numbers events, keeps them, and gives them to every outlet. Safe from any thread.
+
+    Args:
+        outbox: Where messages become durable; closed with the publisher.
+        origin: Who is speaking.
+        sinks: The configured kinds; may be empty, then messages are only numbered.
+        folder: What relative paths in their options start from.
+
+    Raises:
+        SinkError: An outlet cannot use a local file; nothing stays open.
+    """
+
+    def __init__(
+        self, outbox: Outbox, origin: Origin, sinks: Sequence[SinkOptions], folder: Path
+    ) -> None:
+        self._outbox = outbox
+        self._origin = origin
+        self._sinks = tuple(sinks)
+        # Held over append and deliver, so that every outlet sees numbers in order.
+        self._lock = threading.RLock()
+        self._values: dict[str, bytes] = {}
+        try:
+            self._outlets = _opened(outbox, origin, sinks, folder)
+        except BaseException:
+            outbox.close()
+            raise
+
+    @property
+    def origin(self) -> Origin:
+        """Who is speaking now."""
+        return self._origin
+
+    @property
+    def outlets(self) -> tuple[Outlet, ...]:
+        """What is open, in the order of the configuration; an mqtt outlet tells its `link`."""
+        return self._outlets
+
+    @property
+    def stats(self) -> OutboxStats:
+        """The outbox in numbers."""
+        return self._outbox.stats
+
+    @property
+    def outbox_health(self) -> OutboxHealth:
+        """The outbox in numbers, as the health message has them."""
+        stats = self._outbox.stats
+        return OutboxHealth(
+            depth=stats.depth,
+            bytes=stats.bytes,
+            seq=stats.seq,
+            dropped=sum(stats.dropped.values()),
+            refused=stats.refused,
+        )
+
+    def emit(self, event: Event, evidence: Sequence[Evidence] = ()) -> None:
+        """Make one event durable and show it.
+
+        Args:
+            event: What was decided.
+            evidence: Files that support it; may be empty.
+
+        Raises:
+            OutboxError: It is not on disk: full, read-only or failing. Count and report it.
+            ValueError: The event has a name or time that no message can carry.
+        """
+        with self._lock:
+            self._show(self._outbox.append(event, self._origin, evidence))
+
+    def end_open(self, reason: str, at: datetime, camera: str | None = None) -> int:
+        """End what a crash, a stopped camera or a removed rule left open.
+
+        Args:
+            reason: Why nobody saw it end.
+            at: UTC to say it ended at.
+            camera: Only this camera's; None for all. Call so once at start, before the cameras.
+
+        Returns:
+            How many were ended.
+
+        Raises:
+            OutboxError: They could not be written.
+        """
+        with self._lock:
+            ended = self._outbox.end_open(reason, at, camera)
+            self._show(ended)
+            return len(ended)
+
+    def retain(self, subtopic: str, payload: bytes) -> None:
+        """Replace the last known value of a state; an empty payload removes it."""
+        with self._lock:
+            if payload:
+                self._values[subtopic] = payload
+            else:
+                self._values.pop(subtopic, None)
+            for outlet in self._outlets:
+                outlet.retain(subtopic, payload)
+
+    def state(self, subtopic: str, message: Message) -> None:
+        """Retain a message: a camera's status or a rule's state."""
+        self.retain(subtopic, encode(message))
+
+    def about(self, about: About) -> None:
+        """Say what this box is and runs."""
+        self.retain(ABOUT, encode(about))
+
+    def keep_only(self, subtopics: Collection[str]) -> None:
+        """Remove every state this node ever retained that is not one of these.
+
+        Call at start and after a reload, with all camera statuses and rule states there are now;
+        the node's own `status`, `about` and `audit` stay in any case.
+        """
+        with self._lock:
+            kept = {*subtopics, ABOUT, AUDIT}
+            self._values = {name: value for name, value in self._values.items() if name in kept}
+            for outlet in self._outlets:
+                outlet.keep_only(kept)
+
+    def health(self, health: Health) -> None:
+        """Show vital signs to whoever listens now."""
+        payload = encode(health)
+        with self._lock:
+            for outlet in self._outlets:
+                outlet.health(payload)
+
+    def reopen(self, origin: Origin, sinks: Sequence[SinkOptions], folder: Path) -> None:
+        """Follow a new configuration. Events wait while outlets change, and none is lost.
+
+        Args:
+            origin: Who is speaking from now on.
+            sinks: The configured kinds; where they and the names are as before, only the
+                configuration's hash changes and no connection is touched.
+            folder: What relative paths in their options start from.
+
+        Raises:
+            SinkError: A new outlet cannot use a local file; events go on to the outbox only.
+        """
+        with self._lock:
+            is_same = (self._origin.site, self._origin.node) == (origin.site, origin.node)
+            is_same = is_same and self._sinks == tuple(sinks)
+            self._origin = origin
+            if is_same:
+                return
+            old, self._outlets, self._sinks = self._outlets, (), ()
+            for outlet in old:
+                outlet.close()
+            self._outlets = _opened(self._outbox, origin, sinks, folder)
+            self._sinks = tuple(sinks)
+            for subtopic, payload in self._values.items():
+                for outlet in self._outlets:
+                    outlet.retain(subtopic, payload)
+
+    def close(self) -> None:
+        """Close the outlets, each in a bounded time, then the outbox; safe to call twice."""
+        with self._lock:
+            for outlet in self._outlets:
+                outlet.close()
+            self._outbox.close()
+
+    def _show(self, messages: Sequence[Stored]) -> None:
+        for stored in messages:
+            for outlet in self._outlets:
+                outlet.deliver(stored)
+        if self._outlets and not any(outlet.acknowledges for outlet in self._outlets):
+            self._outbox.acknowledge([stored.seq for stored in messages])
+
+
+def open_publisher(
+    storage: Path,
+    origin: Origin,
+    sinks: Sequence[SinkOptions],
+    *,
+    folder: Path,
+    max_bytes: int = 256 * MIB,
+) -> Publisher:
+    """Open the outbox in `storage` and everything that sends from it.
+
+    Args:
+        storage: Folder of `outbox.db`; made where it is missing.
+        origin: Who is speaking.
+        sinks: The configured kinds.
+        folder: What relative paths in their options start from.
+        max_bytes: Bound on undelivered messages.
+
+    Raises:
+        SinkError: The outbox or an outlet's local file cannot be used.
+    """
+    try:
+        storage.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise OutboxError(
+            f"storage {storage} cannot be made: {exc.strerror}; run: "
+            f"sudo install -d -o $(id -un) {storage}"
+        ) from exc
+    return Publisher(Outbox(storage / "outbox.db", max_bytes=max_bytes), origin, sinks, folder)
+
+
+def _opened(
+    outbox: Outbox, origin: Origin, sinks: Sequence[SinkOptions], folder: Path
+) -> tuple[Outlet, ...]:
+    opened: list[Outlet] = []
+    try:
+        for sink in sinks:
+            opened.append(sink.open(outbox, origin, folder))  # noqa: PERF401 - closed on failure
+    except BaseException:
+        for outlet in opened:
+            outlet.close()
+        raise
+    return tuple(opened)
