@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from edge.cli import FAILED, FINE
-from edge.demo.setting import MODEL, ROOT, setting
 from edge.demo.broker import DemoBroker
+from edge.demo.setting import MODEL, ROOT, setting
 from edge.demo.street import cached, clip_path
 from edge.detectors import Models, pull
 from edge.errors import ConfigError, ModelError
