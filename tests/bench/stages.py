@@ -128,7 +128,7 @@ def measure(clip: Path, models: Models, model: str, n_frames: int) -> dict[str, 
         "bench", "line_crossed", "pulse", datetime(2026, 1, 1, tzinfo=timezone.utc), 40
     )
     origin, number = Origin("site", "node", "0" * 64), uuid7(0, bytes(10))
-    for seq in range(200):
+    for seq in range(1, 201):
         watches.time(
             "event encode",
             lambda: encode(compose(event, origin, id=number, seq=seq, incident=number)),  # noqa: B023
