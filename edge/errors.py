@@ -1,7 +1,8 @@
 """Everything this package raises on purpose, in one tree.
 
     EdgeError
-      ConfigError              a file a technician edits is wrong; carries every problem
+      InputError               an argument or a file given on the command line is wrong
+        ConfigError            a configuration file cannot be used; carries every problem
       SourceError
         SourceLost             the stream ended, stalled or cannot be reached: worth a retry
         SourceRefused          wrong password or no such stream: retried, slowly
@@ -27,7 +28,11 @@ class EdgeError(Exception):
     """Base of every error raised on purpose; its text is fit for a technician."""
 
 
-class ConfigError(EdgeError, ValueError):
+class InputError(EdgeError, ValueError):
+    """An argument, or a file named by one, cannot be used."""
+
+
+class ConfigError(InputError):
     """One or more configuration files cannot be used."""
 
 

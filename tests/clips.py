@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 320, 180
 
@@ -19,6 +20,7 @@ def encode(
     gop: int = 10,
     b_frames: int = 0,
     codec: str = "libx264",
+    is_steady: bool = False,
 ) -> Path:
     """Write a clip whose luma tells the frame's number: 40 + 2 a frame, a white box moving right.
 
@@ -29,6 +31,7 @@ def encode(
         gop: Frames between keyframes.
         b_frames: Frames that are decoded later than shown.
         codec: FFmpeg's name of an encoder.
+        is_steady: Leave the background alone, so that only the box changes.
     """
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=fps)
@@ -44,7 +47,7 @@ def encode(
         stream.time_base = Fraction(1, fps)
         for index in range(n_frames):
             picture = np.full((HEIGHT * 3 // 2, WIDTH), 128, np.uint8)
-            picture[:HEIGHT] = 40 + 2 * index
+            picture[:HEIGHT] = 90 if is_steady else 40 + 2 * index
             left = 10 + 3 * index
             picture[60:120, left : left + 40] = 235
             frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
@@ -54,6 +57,6 @@ def encode(
     return path
 
 
-def background_number(luma: np.ndarray) -> int:
+def background_number(luma: NDArray[np.uint8]) -> int:
     """The frame's number as its luma tells it."""
     return round((float(np.median(luma)) - 40) / 2)

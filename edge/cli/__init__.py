@@ -17,8 +17,8 @@ from pathlib import Path
 from edge import __version__
 from edge.errors import (
     CardInvalid,
-    ConfigError,
     EdgeError,
+    InputError,
     MissingDependency,
     ModelMismatch,
     ModelMissing,
@@ -28,7 +28,7 @@ from edge.errors import (
 FINE, FAILED, WRONG_INPUT, MISSING = 0, 1, 2, 3
 
 _EXIT_CODES: tuple[tuple[type[EdgeError], int], ...] = (
-    (ConfigError, WRONG_INPUT),
+    (InputError, WRONG_INPUT),
     (CardInvalid, WRONG_INPUT),
     (ModelMismatch, WRONG_INPUT),
     (SourceUnsupported, WRONG_INPUT),

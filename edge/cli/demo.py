@@ -19,7 +19,7 @@ from edge.demo.broker import DemoBroker
 from edge.demo.setting import MODEL, ROOT, setting
 from edge.demo.street import cached, clip_path
 from edge.detectors import Models, pull
-from edge.errors import ConfigError, ModelError
+from edge.errors import InputError, ModelError
 from edge.runtime.daemon import Daemon
 from edge.sinks import Subscriber
 
@@ -120,7 +120,7 @@ def _source(url: str | None) -> dict[str, Any]:
     if Path(url).is_file():
         return {"kind": "file", "path": str(Path(url).resolve()), "loop": True}
     scheme = url.partition("://")[0] if "://" in url else "a file that does not exist"
-    raise ConfigError(f"expected rtsp://host/path or a recording, got {scheme}")
+    raise InputError(f"expected rtsp://host/path or a recording, got {scheme}")
 
 
 def _line(topic: str, payload: bytes) -> str:

@@ -17,7 +17,7 @@ from edge.config.schema import Camera
 from edge.decoders import Picture
 from edge.decoders.software import SoftwareDecoder
 from edge.detectors import Engine
-from edge.errors import ConfigError, SourceLost
+from edge.errors import ConfigError, InputError
 from edge.event import Event
 from edge.frame import Stamp
 from edge.gates import Rate
@@ -30,7 +30,7 @@ def camera_named(config: Config, name: str) -> Camera:
     """One camera of a configuration.
 
     Raises:
-        ConfigError: There is none of this name, or its file has problems.
+        InputError: There is none of this name, or its file has problems.
     """
     for camera in config.cameras:
         if camera.camera == name:
@@ -39,7 +39,7 @@ def camera_named(config: Config, name: str) -> Camera:
         if rejected == name:
             raise ConfigError("\n".join(map(str, problems)))
     known = ", ".join(camera.camera for camera in config.cameras) or "none"
-    raise ConfigError(f"{config.folder}: no camera {name!r}; there are: {known}")
+    raise InputError(f"{config.folder}: no camera {name!r}; there are: {known}")
 
 
 def steps(
@@ -90,7 +90,7 @@ def repeatable(clip: Path) -> Callable[[int], bytes]:
     """Random bytes that are the same each time the same recording is replayed.
 
     Raises:
-        SourceLost: The recording cannot be read.
+        InputError: The recording cannot be read.
     """
     digest = hashlib.sha256()
     try:
@@ -98,5 +98,5 @@ def repeatable(clip: Path) -> Callable[[int], bytes]:
             while block := file.read(1 << 20):
                 digest.update(block)
     except OSError as exc:
-        raise SourceLost(f"{clip}: cannot be read: {exc.strerror}; check the path") from None
+        raise InputError(f"{clip}: cannot be read: {exc.strerror}; check the path") from None
     return random.Random(digest.digest()).randbytes  # noqa: S311 - identifiers, not secrets
