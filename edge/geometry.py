@@ -63,7 +63,8 @@ def contains(polygon: ArrayLike, points: ArrayLike) -> Mask:
     # An edge is passed by the ray to the right of a point when it spans the point's y (upper end
     # out, lower end in, so that a corner is passed once) and lies to the right of it.
     spans = (ay > y) != (by > y)
-    inside: Mask = np.logical_xor.reduce(spans & ((side > 0) == (by > ay)), axis=1)
+    passes = spans & ((side > 0) == (by > ay))
+    inside: Mask = np.count_nonzero(passes, axis=1) % 2 == 1
     in_line = side == 0
     if in_line.any():
         in_line &= (np.minimum(ax, bx) <= x) & (x <= np.maximum(ax, bx))

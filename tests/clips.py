@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -21,6 +22,7 @@ def encode(
     b_frames: int = 0,
     codec: str = "libx264",
     is_steady: bool = False,
+    has_box: bool = True,
 ) -> Path:
     """Write a clip whose luma tells the frame's number: 40 + 2 a frame, a white box moving right.
 
@@ -32,9 +34,10 @@ def encode(
         b_frames: Frames that are decoded later than shown.
         codec: FFmpeg's name of an encoder.
         is_steady: Leave the background alone, so that only the box changes.
+        has_box: Draw the box.
     """
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=fps)
+        stream: Any = container.add_stream(codec, rate=fps)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         if codec == "libx264":
             stream.options = {
@@ -48,8 +51,9 @@ def encode(
         for index in range(n_frames):
             picture = np.full((HEIGHT * 3 // 2, WIDTH), 128, np.uint8)
             picture[:HEIGHT] = 90 if is_steady else 40 + 2 * index
-            left = 10 + 3 * index
-            picture[60:120, left : left + 40] = 235
+            if has_box:
+                left = 10 + 3 * index
+                picture[60:120, left : left + 40] = 235
             frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
             frame.pts = index
             container.mux(stream.encode(frame))

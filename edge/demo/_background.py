@@ -62,7 +62,7 @@ def _wear(sheet: Floats, rng: np.random.Generator) -> None:
             track = np.exp(-0.5 * ((lines - _row(lane + offset)) / (0.22 * _GROUND_TEXELS)) ** 2)
             sheet *= 1 + gain * track[:, None, None].astype(np.float32)
     for _ in range(5):  # cracks, sealed with tar
-        way = rng.choice([-0.12, 0.12])
+        way = float(rng.choice([-0.12, 0.12]))
         walk = np.cumsum(rng.normal((way, 0.02), 0.12, (14, 2)), axis=0)
         start = np.array([rng.uniform(-12, 12), rng.uniform(14, 19)])
         points = [(_column(x), _row(y)) for x, y in (walk + start).tolist()]
@@ -152,7 +152,9 @@ def _wall(
         course, length = 5, 14
         rows = np.arange(height) // course
         columns = (np.arange(width)[None, :] + (rows % 2)[:, None] * length // 2) // length
-        tone = rng.normal(0, 0.07, (rows.max() + 1, columns.max() + 1)).astype(np.float32)
+        tone = rng.normal(0, 0.07, (int(np.max(rows)) + 1, int(np.max(columns)) + 1)).astype(
+            np.float32
+        )
         wall *= 1 + tone[rows[:, None], columns][..., None]
         joint = (np.arange(height) % course == 0)[:, None]
         wall[np.broadcast_to(joint, wall.shape[:2])] *= 1.18
@@ -229,9 +231,9 @@ def _fronts(rng: np.random.Generator) -> Floats:
         sheet[box(left, 3.45, right - left, 0.16)][..., :3] *= 1.2
         sheet[box(left, 3.37, right - left, 0.08)][..., :3] *= 0.6
         sheet[box(right - 0.12, 0, 0.12, _HOUSE_TOP)][..., :3] *= 0.8
-        for x in np.arange(left + 0.75, right - 1.3, 2.15):
-            window(float(x), 4.3, 1.15, 1.75, 2)
-            window(float(x), 7.4, 1.15, 1.6, 2)
+        for column in np.arange(left + 0.75, right - 1.3, 2.15).tolist():
+            window(column, 4.3, 1.15, 1.75, 2)
+            window(column, 7.4, 1.15, 1.6, 2)
     for x, wide in ((-15.0, 3.6), (-8.9, 2.9), (9.6, 3.4)):  # shop windows
         window(x, 0.55, wide, 2.2, 3)
         sheet[box(x - 0.15, 2.85, wide + 0.3, 0.5)][..., :3] = rng.uniform(0.12, 0.4, 3)
@@ -327,7 +329,8 @@ def draw_background(camera: Camera, seed: int) -> Bytes:
     rise = np.clip((horizon - np.arange(camera.height)) / horizon, 0, 1)[:, None, None]
     image = np.array([0.90, 0.86, 0.82]) * (1 - rise) + np.array([0.86, 0.66, 0.47]) * rise
     image = np.repeat(image, camera.width, axis=1).astype(np.float32)
-    haze = np.clip(_clouds(rng, image.shape[:2], max(2, camera.width // 9)), 0, 1)[..., None]
+    size = camera.height, camera.width
+    haze = np.clip(_clouds(rng, size, max(2, camera.width // 9)), 0, 1)[..., None]
     image = np.asarray(image + 0.5 * haze * (0.97 - image), np.float32)
     unit = camera.width / 1280
     left, foot, _ = camera.place(_GAP[0] - 0.5, HOUSES + 0.4)
@@ -340,7 +343,8 @@ def draw_background(camera: Camera, seed: int) -> Bytes:
     gap = slice(int(left), int(right))
     lawn = image[int(foot - 110 * unit) :, gap]
     lawn[:] = np.array([0.24, 0.46, 0.38], np.float32)
-    lawn *= 1 + 0.05 * _clouds(rng, lawn.shape[:2], max(2, int(9 * unit)))[..., None]
+    size = lawn.shape[0], lawn.shape[1]
+    lawn *= 1 + 0.05 * _clouds(rng, size, max(2, int(9 * unit)))[..., None]
     lawn *= np.linspace(1.1, 0.85, len(lawn), dtype=np.float32)[:, None, None]
     image[:, gap] = image[:, gap] * 0.72 + np.array([0.24, 0.23, 0.22], np.float32)
     for share, top in ((0.25, 92.0), (0.80, 60.0)):
@@ -358,8 +362,8 @@ def draw_background(camera: Camera, seed: int) -> Bytes:
     laid = _laid(_ground(rng), ground, camera)
     kerb = round(camera.place(0, HOUSES)[1])
     image[kerb:] = laid[kerb:]
-    for x in np.arange(left, right, 9 * unit):
-        at = float(x), foot - 24 * unit
+    for x in np.arange(left, right, 9 * unit).tolist():
+        at = x, foot - 24 * unit
         _foliage(image, rng, at, (17 * unit, 28 * unit), count=240, leaf=2.2 * unit)
     front = np.array(
         [

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from edge.demo._raster import (
     SUN,
@@ -207,7 +208,7 @@ def _side_texture() -> Bytes:
     """Materials of the side elevation: (z, x) with z up from 0 to 1.6, x from -2.3 to 2.3."""
     sheet = np.full((round(1.6 * _TEXELS), round(4.6 * _TEXELS)), _PAINT, np.uint8)
 
-    def fill(points: list[tuple[float, float]] | Floats, material: int) -> None:
+    def fill(points: npt.ArrayLike, material: int) -> None:
         fixed = np.rint((np.asarray(points) + _TAIL_END) * _TEXELS * 16).astype(np.int32)
         cv2.fillPoly(sheet, [fixed], (material,), lineType=cv2.LINE_8, shift=4)
 

@@ -31,7 +31,7 @@ def nms(xyxy: Boxes, confidence: Floats, class_id: Ints, max_iou: float) -> NDAr
     xywh = np.concatenate([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]], axis=1, dtype=np.float64)
     # The routine tells classes apart by moving each one a picture further; a negative coordinate
     # would reach back into the class before, and boxes at the picture's edge have them.
-    xywh[:, :2] -= xywh[:, :2].min()
+    xywh[:, :2] -= np.min(xywh[:, :2])
     keep = cv2.dnn.NMSBoxesBatched(
         xywh.tolist(), confidence.tolist(), class_id.tolist(), 0.0, max_iou
     )

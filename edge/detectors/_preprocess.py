@@ -101,6 +101,7 @@ def colour_matrix(colour: Colour, order: Literal["rgb", "bgr"]) -> NDArray[np.fl
     luma, chroma, black = (1, 1, 0) if colour.is_full_range else (255 / 219, 255 / 224, 16)
     rows *= [luma, chroma, chroma]
     offset = -rows @ np.array([black, 128, 128])
+    matrix: NDArray[np.float32]
     matrix = np.concatenate([rows, offset[:, None]], axis=1).astype(np.float32)
     matrix = matrix if order == "rgb" else matrix[::-1].copy()
     matrix.setflags(write=False)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from edge.detections import Detections, Floats, Mask
+from edge.detections import Detections, Floats, Ids, Mask
 from edge.geometry import iou
 from edge.options import Fraction
 from edge.trackers import TrackerOptions
@@ -28,6 +28,7 @@ from edge.trackers._kalman import Motion
 from edge.tracks import Tracks
 
 _Rows = NDArray[np.intp]
+_Seconds = NDArray[np.float64]
 
 # A tentative track may go unseen this long: one missed frame at 8 a second.
 TENTATIVE_S = 0.2
@@ -119,11 +120,11 @@ class ByteTrack:
         self._labels: tuple[str, ...] = ()
         self._next_id = 1
         # One row a track, beside those of the motion filter; id 0 while tentative.
-        self._id = np.empty(0, np.int64)
-        self._born = np.empty(0)
-        self._seen = np.empty(0)
-        self._hits = np.empty(0, np.int64)
-        self._belief = np.empty(0)
+        self._id: Ids = np.empty(0, np.int64)
+        self._born: _Seconds = np.empty(0)
+        self._seen: _Seconds = np.empty(0)
+        self._hits: Ids = np.empty(0, np.int64)
+        self._belief: NDArray[np.float64] = np.empty(0)
         self._votes: Floats = np.empty((0, 1), np.float32)
 
     @property
@@ -267,7 +268,7 @@ class ByteTrack:
         self._belief = np.append(self._belief, confidence)
         self._votes = np.concatenate([self._votes, votes])
 
-    def _drop(self, mask: Mask) -> NDArray[np.int64]:
+    def _drop(self, mask: Mask) -> Ids:
         """Remove tracks under a mask and return the ids that were ever shown."""
         gone = self._id[mask & (self._id > 0)]
         if mask.any():

@@ -18,7 +18,11 @@ from edge.cli import check
 
 HERE = Path(__file__).resolve().parent
 CASES = sorted(
-    [*HERE.glob("camera/*.yaml"), *HERE.glob("appliance/*.yaml"), *(HERE / "folder").glob("*/")]
+    [
+        *HERE.glob("camera/*.yaml"),
+        *HERE.glob("appliance/*.yaml"),
+        *(p for p in (HERE / "folder").iterdir() if p.is_dir()),
+    ]
 )
 SECRETS = ("hunter2", "12345", "from-the-environment")
 

@@ -7,29 +7,27 @@ from datetime import datetime, timezone
 import numpy as np
 import pytest
 
-from edge.frame import Frame, Stamp
+from edge.frame import Frame, Plane, Stamp
 from edge.gates import Rate
 from edge.gates.motion import Motion, Options
 
 RANDOM = np.random.default_rng(7)
 
 
-def frame(pts: float, luma: np.ndarray) -> Frame:
+def frame(pts: float, luma: Plane) -> Frame:
     stamp = Stamp("c", 0, pts, datetime(2026, 1, 1, tzinfo=timezone.utc), 0)
     half = np.full((luma.shape[0] // 2, luma.shape[1] // 2), 128, np.uint8)
     return Frame(stamp, luma, half, half.copy())
 
 
-def scene(*, noise: float = 0.0, box_at: int | None = None) -> np.ndarray:
+def scene(*, noise: float = 0.0, box_at: int | None = None) -> Plane:
     luma = np.full((360, 640), 90.0) + RANDOM.normal(0, noise, (360, 640))
     if box_at is not None:
         luma[200:260, box_at : box_at + 24] = 180
     return luma.clip(0, 255).astype(np.uint8)
 
 
-def opened(
-    gate: Motion, lumas: list[np.ndarray], *, start: float = 0.0, fps: float = 8
-) -> list[bool]:
+def opened(gate: Motion, lumas: list[Plane], *, start: float = 0.0, fps: float = 8) -> list[bool]:
     return [
         gate.is_open(frame(start + index / fps, luma), is_following=False)
         for index, luma in enumerate(lumas)

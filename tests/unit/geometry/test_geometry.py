@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.detections import Boxes
 from edge.geometry import area, contains, crossing, distance, iou, self_crossings, turn
 
 SQUARE = [(0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 4.0)]
@@ -58,7 +59,7 @@ def test_iou_refuses_another_shape() -> None:
 
 
 @given(boxes, boxes)
-def test_iou_is_symmetric_and_bounded(a: np.ndarray, b: np.ndarray) -> None:
+def test_iou_is_symmetric_and_bounded(a: Boxes, b: Boxes) -> None:
     """Swapping the sides transposes; nothing leaves [0, 1]."""
     found = iou(a, b)
     assert np.array_equal(found, iou(b, a).T)
@@ -66,7 +67,7 @@ def test_iou_is_symmetric_and_bounded(a: np.ndarray, b: np.ndarray) -> None:
 
 
 @given(boxes, stretch, stretch)
-def test_iou_does_not_change_with_scale(a: np.ndarray, sx: float, sy: float) -> None:
+def test_iou_does_not_change_with_scale(a: Boxes, sx: float, sy: float) -> None:
     """Stretching the picture along either axis changes no overlap."""
     scale = np.array([sx, sy, sx, sy], np.float32)
     assert np.allclose(iou(a, a), iou(a * scale, a * scale))
