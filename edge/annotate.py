@@ -69,9 +69,9 @@ class Annotator:
                 self._tails.pop(int(track), None)
         pts = step.frame.stamp.pts
         self._captions.extend((pts, caption(event)) for event in step.events)
-        for index, (at, text) in enumerate(self._captions):
-            if pts - at <= CAPTION_S:
-                _write(image, text, (6 * unit, (16 + 14 * index) * unit), unit, YELLOW)
+        recent = [text for at, text in self._captions if pts - at <= CAPTION_S]
+        for index, text in enumerate(recent):
+            _write(image, text, (6 * unit, (16 + 14 * index) * unit), unit, YELLOW)
         clock = f"{step.frame.stamp.camera}  {pts:8.2f} s  frame {step.frame.stamp.index}"
         _write(image, clock, (6 * unit, height - 6 * unit), unit, WHITE)
         if step.detections is None:

@@ -59,8 +59,9 @@ class Outbox(Options):
         Field(
             ge=1,
             le=65536,
-            description="Most disk space for events not yet sent, in MiB. When it is full the "
-            "oldest are dropped, counted and reported.",
+            description="Most disk space for events not yet sent, in MiB. When it is full, updates "
+            "are dropped first, then info, review and at last alerts, the oldest of each first; "
+            "every drop is counted.",
             examples=[256],
         ),
     ] = 256

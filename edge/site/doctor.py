@@ -72,7 +72,8 @@ def examine(config: Config) -> Iterator[Check]:
 
 def _configuration(config: Config) -> Iterator[Check]:
     if not config.cameras:
-        yield Check("cameras", "red", "no usable camera file", "edge check --config DIR")
+        remedy = f"edge check --config {config.folder}"
+        yield Check("cameras", "red", "no usable camera file", remedy)
     for camera, problems in config.rejected:
         yield Check(
             f"camera {camera}",
@@ -143,9 +144,10 @@ def _broker(config: Config) -> Check:
 def _disk(config: Config) -> Check:
     storage = config.appliance.storage
     path = storage.path
+    # The daemon makes the folder; before its first start the one above it must take files.
+    folder = next(place for place in (path, *path.parents) if place.exists())
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path) as file:
+        with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"edge doctor")
             file.flush()
             os.fsync(file.fileno())
@@ -156,7 +158,7 @@ def _disk(config: Config) -> Check:
             f"{path}: cannot be written ({exc.strerror})",
             f"sudo install -d -o $(id -un) {path}",
         )
-    free_mib = shutil.disk_usage(path).free / 2**20
+    free_mib = shutil.disk_usage(folder).free / 2**20
     found = f"{path}: {free_mib / 1024:.1f} GiB free"
     if free_mib < 2 * storage.outbox.max_mib:
         return Check(

@@ -237,3 +237,29 @@ def test_the_box_shown_is_the_box_seen() -> None:
     feed(tracker, *standing(1))
     (seen,) = standing(0, start=1.125, x=507)
     assert np.array_equal(tracker.update(seen).xyxy, seen.xyxy)
+
+
+def test_one_who_left_the_picture_is_not_the_next_who_comes_in() -> None:
+    """Out at the left edge, and another in at the same place a second later: two people."""
+    walk_out = [some_boxes(k / 8, [clipped(250 - 12 * k)]) for k in range(26)]
+    walk_in = [some_boxes(4.25 + k / 8, [clipped(-40 + 12 * k)]) for k in range(26)]
+    tracker = Options().build()
+    given = feed(tracker, *walk_out, *empty(0.75, 3.25), *walk_in)
+    first, second = ids(given[:26]), ids(given[-26:])
+    assert {number for frame in first for number in frame} == {1}
+    assert {number for frame in second for number in frame} == {2}
+
+
+def test_one_who_stands_half_out_of_the_picture_stays() -> None:
+    """Missed for a second at the very edge, but not on the way out: the same person."""
+    here = clipped(10.0)
+    seen = [some_boxes(k / 8, [here]) for k in range(16)]
+    again = [some_boxes(3.0 + k / 8, [here]) for k in range(8)]
+    given = feed(Options().build(), *seen, *empty(0.9, 2.0), *again)
+    assert {number for frame in ids(given) for number in frame} == {1}
+
+
+def clipped(x: float) -> tuple[float, ...]:
+    """A person at `x`, as a detector gives it: only what is in the picture."""
+    left, top, right, bottom = a_box(x, 800)
+    return (max(left, 0.0), top, max(right, 1.0), bottom)
