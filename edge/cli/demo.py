@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
     with tempfile.TemporaryDirectory(prefix="edge-demo-") as storage, DemoBroker() as broker:
         config = setting(source, Path(storage), broker.port, is_street=args.url is None)
-        with Subscriber("127.0.0.1", broker.port, f"{ROOT}/v1/#", heard):
+        with closing(Subscriber("127.0.0.1", broker.port, f"{ROOT}/v1/#", heard)):
             daemon = Daemon(config)
             daemon.handle_signals()
             if seconds is not None:

@@ -61,7 +61,9 @@ def run(args: argparse.Namespace) -> int:
         stack.callback(engine.close)
         stack.callback(outbox.close)
         out = stack.enter_context(args.out.open("wb")) if args.out else sys.stdout.buffer
-        video = stack.enter_context(Film(args.video, options.analyse.fps)) if args.video else None
+        video = Film(args.video, options.analyse.fps) if args.video else None
+        if video:
+            stack.callback(video.close)
         for step in steps(args.clip, options, engine, start=args.start):
             events: list[Event] = step.events if isinstance(step, Step) else step
             for event in events:

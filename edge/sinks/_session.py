@@ -13,7 +13,7 @@ import ssl
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -23,10 +23,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.errors import BrokerRefused, SinkError
 from edge.sinks import _words
+from edge.sinks._broker import BrokerOptions
 from edge.sinks._link import LinkDown
-
-if TYPE_CHECKING:
-    from edge.sinks.mqtt import Options
 
 _KEEPALIVE_S = 15  # we notice a half-open link after at most 30 s, the broker after 22 s
 _WINDOW = 20  # messages under way; paho would queue what is beyond its own limit of 20
@@ -48,7 +46,7 @@ class Session:
     """
 
     def __init__(
-        self, options: Options, folder: Path, client_id: str, will: tuple[str, bytes] | None
+        self, options: BrokerOptions, folder: Path, client_id: str, will: tuple[str, bytes] | None
     ) -> None:
         self._options = options
         self._folder = folder

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
-from typing_extensions import Self
 
 from edge.errors import BrokerRefused
 
@@ -61,16 +59,3 @@ class Subscriber:
         """Stop listening."""
         self._client.disconnect()
         self._client.loop_stop()
-
-    def __enter__(self) -> Self:
-        """The subscriber itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop listening."""
-        self.close()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import av
-from typing_extensions import Self
 
 from edge.annotate import Image
 
@@ -36,16 +34,7 @@ class Film:
         picture = image[: self._stream.height, : self._stream.width]
         self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(picture, "bgr24")))
 
-    def __enter__(self) -> Self:
-        """The film itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Finish the file."""
         if self._stream is not None:
             self._container.mux(self._stream.encode())
