@@ -15,6 +15,7 @@ from edge.event import Event
 from edge.frame import Frame, Stamp
 from edge.gates import Gate
 from edge.masks import Masks
+from edge.packet import Packet
 from edge.rules import Rule
 from edge.trackers import Tracker
 from edge.tracks import Tracks
@@ -48,6 +49,25 @@ class Pipeline:
         self._detector = detector
         self._tracker = tracker
         self.rules = tuple(rules)
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing moves and nothing is followed: keyframes are enough."""
+        return self._gate.is_idle and not self._tracker.is_following
+
+    def stirs(self, seen: Frame | Packet) -> bool:
+        """Whether a keyframe, or a packet that was not decoded, ends the idleness.
+
+        Args:
+            seen: What came while idle.
+        """
+        if isinstance(seen, Packet):
+            return self._gate.stirs_packet(seen)
+        return self._gate.stirs(self._masks.apply(seen))
+
+    def wake(self, pts: float) -> None:
+        """Look at every frame from here on; something moved at this stream time."""
+        self._gate.wake(pts)
 
     def step(self, frame: Frame) -> Step:
         """Judge one frame.

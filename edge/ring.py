@@ -101,6 +101,24 @@ class Ring:
             self._next = self._keyframes[-1]
             return n_skipped
 
+    def rewind(self, n_keyframes: int) -> float:
+        """Let the taker go back: to decode what it passed over.
+
+        Args:
+            n_keyframes: 1 goes to the newest keyframe taken, 2 to the one before it, or to the
+                oldest that is kept.
+
+        Returns:
+            Stream time gone back over, in seconds; 0.0 where no keyframe taken is kept.
+        """
+        with self._changed:
+            taken = [number for number in self._keyframes if number < self._next]
+            if not taken:
+                return 0.0
+            last = self._packets[self._next - 1 - self._first]
+            self._next = taken[-min(n_keyframes, len(taken))]
+            return last.dts - self._packets[self._next - self._first].dts
+
     @property
     def lag_s(self) -> float:
         """Stream time from the next packet to take to the newest; 0.0 when none waits."""

@@ -1,7 +1,9 @@
-"""Gates: when to look. One file per kind. Pure.
+"""Gates: when to look, and so what is worth decoding. One file per kind. Pure.
 
-Boundary: a gate sees only the frame and whether anything is being followed, and says whether the
-detector shall look. A closed gate is not an empty scene: tracker and rules are not told.
+Boundary: a gate sees frames, and of packets not yet decoded only what they tell without that. A
+closed gate is not an empty scene: tracker and rules are not told. While a gate is idle only
+keyframes are decoded; when it stirs, the watcher goes back to packets it passed over, so that the
+start of a movement is judged like the rest of it.
 """
 
 from __future__ import annotations
@@ -11,10 +13,24 @@ from typing import Protocol
 
 from edge.frame import Frame
 from edge.options import Options
+from edge.packet import Packet
 
 
 class Gate(Protocol):
     """Spends effort where something happens."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing has moved for a while: keyframes are enough."""
+
+    def stirs(self, frame: Frame) -> bool:
+        """Whether something moves in a keyframe seen while idle."""
+
+    def stirs_packet(self, packet: Packet) -> bool:
+        """Whether a packet passed over while idle tells by itself that something moves."""
+
+    def wake(self, pts: float) -> None:
+        """Be idle no more; something moved at this stream time."""
 
     def is_open(self, frame: Frame, *, is_following: bool) -> bool:
         """Whether the detector shall look at this frame.

@@ -6,6 +6,7 @@ decides what is there, this only decides whether asking is worth it.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Annotated, Literal
 
 import cv2
@@ -15,6 +16,7 @@ from pydantic import Field
 
 from edge.frame import Frame
 from edge.gates import GateOptions
+from edge.packet import Packet
 
 WIDTH = 160
 """Luma width in pixels; a person 2 % of the picture wide is still 3 pixels."""
@@ -28,6 +30,14 @@ still pixel in two million then counts as changed, whatever the light."""
 
 LEARN_S = 4.0
 """Time constant of the background: long against a passer-by, short against the sun."""
+
+SIZE_RATIO, SIZE_OVER = 2.5, 256
+"""A packet stirs when it is this many times the usual size and this many bytes more. A camera that
+spends bits only on what changes sends 20 bytes a frame of a still room and 1700 of somebody who
+comes in; one with a constant bit rate tells nothing, and then keyframes have to do."""
+
+SIZE_PACKETS = 50.0
+"""How many packets the usual size is averaged over."""
 
 
 class Options(GateOptions):
@@ -71,12 +81,39 @@ class Motion:
         self._last_pts = 0.0
         self._moved_at = float("-inf")
         self._looked_at = float("-inf")
+        self._usual_size: float | None = None
+        self._were_large: deque[bool] = deque(maxlen=3)
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing moved within `linger_seconds`, and a background is known."""
+        return self._last_pts - self._moved_at > self._options.linger_seconds
+
+    def stirs(self, frame: Frame) -> bool:
+        """Whether the picture differs from the background."""
+        return self._is_moving(frame)
+
+    def stirs_packet(self, packet: Packet) -> bool:
+        """Whether two of the last three packets are far larger than usual."""
+        size = len(packet.data)
+        if self._usual_size is None:
+            self._usual_size = float(size)
+        is_large = size > SIZE_RATIO * self._usual_size + SIZE_OVER
+        if not is_large:
+            self._usual_size += (size - self._usual_size) / SIZE_PACKETS
+        self._were_large.append(is_large)
+        return sum(self._were_large) >= 2
+
+    def wake(self, pts: float) -> None:
+        """Something moved at `pts`, which may lie ahead of the frames that come next."""
+        self._moved_at = max(self._moved_at, pts)
+        self._were_large.clear()
 
     def is_open(self, frame: Frame, *, is_following: bool) -> bool:
         """Whether something moves, moved just now, is followed, or a look is due."""
         pts = frame.stamp.pts
         if self._is_moving(frame):
-            self._moved_at = pts
+            self._moved_at = max(self._moved_at, pts)
         is_open = (
             is_following
             or pts - self._moved_at <= self._options.linger_seconds

@@ -11,11 +11,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from typing import Literal, TypeAlias
 
-from edge.decoders import Decoder, Picture
+from edge.decoders import Picture
 from edge.decoders.software import SoftwareDecoder
 from edge.errors import DetectorStalled, SinkError
 from edge.event import Event, RuleState
@@ -23,6 +23,7 @@ from edge.frame import Stamp
 from edge.gates import Rate
 from edge.health import Condition
 from edge.pipeline import Pipeline
+from edge.runtime.attention import Attention
 from edge.runtime.reader import Feed, Reader
 
 log = logging.getLogger("edge.camera")
@@ -46,6 +47,7 @@ class Counters:
 
     n_frames: int = 0
     n_looked: int = 0
+    n_passed: int = 0
     n_skipped: int = 0
     n_corrupt: int = 0
     n_stalled: int = 0
@@ -116,6 +118,7 @@ class Camera:
         self._beat_at = time.monotonic()
         self._stalled_since: float | None = None
         self._skipped_at = float("-inf")
+        self._is_read_out = True  # nothing of a connection waits to be analysed
         self._failure = ""
         self._states: dict[str, RuleState] = {}
         self._lost = Condition("camera_lost", begin_s=0.0, end_s=0.0)
@@ -177,7 +180,7 @@ class Camera:
             following = self.reader.next_feed(feed, 0.5)
             if following is None:
                 continue
-            feed = following
+            feed, self._is_read_out = following, False
             try:
                 self._watch(feed)
             except Exception as exc:
@@ -190,36 +193,27 @@ class Camera:
     def _watch(self, feed: Feed) -> None:
         """Analyse one connection until it ends."""
         decoder = SoftwareDecoder(feed.stream)
-        n_corrupt = 0
+        attention = Attention(self.name, feed.ring, decoder, self._pipeline)
+        before = replace(self.counters)
         try:
             while not self._stopping.is_set():
-                self._keep_up(feed, decoder)
-                taken = feed.ring.take(0.5)
-                if taken is None:
-                    if feed.ring.is_read_out:
-                        self._analyse(decoder.flush())
-                        return
+                attention.keep_up(LAG_S)
+                taken = attention.take(0.5)
+                if taken is not None:
+                    self._analyse(attention.pictures(taken.packet))
+                elif feed.ring.is_read_out:
+                    self._analyse(attention.flush())
+                    self._is_read_out = True
+                    return
+                else:
                     self._check()
-                    continue
-                if taken.n_skipped:
-                    self._skipped(taken.n_skipped, decoder)
-                self._analyse(decoder.decode(taken.packet))
-                self.counters.n_corrupt += decoder.n_corrupt - n_corrupt
-                n_corrupt = decoder.n_corrupt
+                if attention.n_skipped + before.n_skipped != self.counters.n_skipped:
+                    self._skipped_at = time.monotonic()
+                self.counters.n_skipped = before.n_skipped + attention.n_skipped
+                self.counters.n_passed = before.n_passed + attention.n_passed
+                self.counters.n_corrupt = before.n_corrupt + decoder.n_corrupt
         finally:
             decoder.close()
-
-    def _keep_up(self, feed: Feed, decoder: Decoder) -> None:
-        """Skip to the newest keyframe when a live camera is too far ahead of us."""
-        if not feed.ring.is_lossless and feed.ring.lag_s > LAG_S:
-            n_skipped = feed.ring.skip_to_newest_keyframe()
-            if n_skipped:
-                self._skipped(n_skipped, decoder)
-
-    def _skipped(self, n_packets: int, decoder: Decoder) -> None:
-        decoder.reset()
-        self.counters.n_skipped += n_packets
-        self._skipped_at = time.monotonic()
 
     def _analyse(self, pictures: Iterable[Picture]) -> None:
         for picture in pictures:
@@ -248,7 +242,8 @@ class Camera:
         now = _now(self.name)
         lost = ""
         if self.reader.has_ended:
-            lost = self.reader.trouble
+            # The reader is ahead: a recording is over when its last picture was judged.
+            lost = self.reader.trouble if self._is_read_out else ""
         elif self.reader.silent_s > LOST_S:
             lost = self.reader.trouble or f"no data for {LOST_S:.0f} s, connection open"
         if lost and not self._lost.is_open:
@@ -266,7 +261,7 @@ class Camera:
         """Work out the one state the conditions add up to, and report a change."""
         if self._lost.is_open:
             state, why = ("lost", self._lost.reason)
-        elif self.reader.trouble or not self.counters.n_frames:
+        elif not self.counters.n_frames or (self.reader.trouble and self._is_read_out):
             state, why = ("lost", self.reader.trouble or "waiting for a picture")
         elif self._stalled.is_open:
             state, why = ("degraded", self._stalled.reason)

@@ -115,3 +115,23 @@ def test_what_is_kept_begins_with_a_keyframe_and_stays_in_bounds(
         assert ring.n_bytes <= 5000
     first = ring.take(0)
     assert first is None or first.packet.is_keyframe
+
+
+def test_going_back_gives_the_same_packets_again() -> None:
+    """What was passed over can be taken again from a keyframe, and nothing is counted as lost."""
+    ring = filled(35, 10, seconds=100)
+    for _ in range(33):
+        ring.take(0)
+    assert round(ring.rewind(1), 3) == 0.2
+    assert taken(ring)[0] == (3.0, 0)
+    assert round(ring.rewind(2), 3) == 1.4
+    assert taken(ring)[0] == (2.0, 0)
+
+
+def test_going_back_further_than_is_kept_stops_at_the_oldest_keyframe() -> None:
+    """A ring that was trimmed gives what it has."""
+    ring = filled(100, 10, seconds=1.0)
+    assert ring.rewind(1) == 0.0
+    ring.take(0)
+    ring.rewind(5)
+    assert taken(ring)[0] == (8.0, 0)

@@ -169,6 +169,18 @@ def test_an_event_that_cannot_be_stored_is_counted_and_shown(clip: FileOptions) 
         assert camera.status.state == "degraded"
 
 
+def test_a_recording_is_over_when_its_last_picture_was_judged(tmp_path: Path) -> None:
+    """The reader is ahead of the watcher: `the recording ended` comes after all its pictures."""
+    path = encode(tmp_path / "clip.mp4", n_frames=60, fps=25)
+    heard = Heard()
+    judged_at_end: list[int] = []
+    source = FileOptions(kind="file", path=path, realtime=False)
+    with watching(source, Scripted(lambda _: time.sleep(0.02)), heard) as camera:
+        assert eventually(lambda: heard.phases("camera_lost") == ["begin"], 15)
+        judged_at_end.append(camera.counters.n_frames)
+    assert judged_at_end == [60]
+
+
 def test_a_recording_read_to_its_end_is_not_read_again(tmp_path: Path) -> None:
     """Every frame once, then the camera is lost with the reason: it will not come back."""
     path = encode(tmp_path / "clip.mp4", n_frames=20, fps=25)

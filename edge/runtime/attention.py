@@ -1,0 +1,105 @@
+"""Attention: which packets of a connection are worth decoding.
+
+While nothing moves and nothing is followed only keyframes are decoded, and everything else costs
+no more than being kept. When something stirs, the ring is gone back over to before it began, so
+that nothing of it is missed; what was passed over is caught up faster than it happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edge.decoders import Decoder, Picture
+from edge.packet import Packet
+from edge.pipeline import Pipeline
+from edge.ring import Ring, Taken
+
+
+class Attention:
+    """Decodes one connection as far as its pipeline needs.
+
+    Args:
+        camera: The camera's id.
+        ring: The connection's packets; this is their one taker.
+        decoder: For this connection.
+        pipeline: Says whether it is idle and what stirs it.
+
+    Attributes:
+        n_passed: Packets that were kept and not decoded at first sight.
+        n_skipped: Packets lost to a watcher that fell behind.
+    """
+
+    def __init__(self, camera: str, ring: Ring, decoder: Decoder, pipeline: Pipeline) -> None:
+        self.n_passed = 0
+        self.n_skipped = 0
+        self._camera = camera
+        self._ring = ring
+        self._decoder = decoder
+        self._pipeline = pipeline
+        self._was_idle = False
+        self._behind_s = 0.0  # how far the last rewind put us behind on purpose
+
+    def take(self, timeout_s: float) -> Taken | None:
+        """The next packet; see `Ring.take`."""
+        taken = self._ring.take(timeout_s)
+        if taken is not None and taken.n_skipped:
+            self._skipped(taken.n_skipped)
+        return taken
+
+    def keep_up(self, most_s: float) -> None:
+        """Skip to the newest keyframe of a live camera that is further ahead than allowed.
+
+        Args:
+            most_s: How far behind is still useful; what a rewind put behind comes on top.
+        """
+        lag_s = self._ring.lag_s
+        if self._ring.is_lossless or lag_s <= most_s:
+            self._behind_s = 0.0
+        elif lag_s > most_s + self._behind_s:
+            n_skipped = self._ring.skip_to_newest_keyframe()
+            if n_skipped:
+                self._skipped(n_skipped)
+
+    def pictures(self, packet: Packet) -> list[Picture]:
+        """What a packet shows, if it is worth decoding now; in order of `pts`."""
+        if not self._pipeline.is_idle:
+            if self._was_idle:  # a look at a keyframe found something: see what follows it
+                return self._go_back(1)
+            return self._decoder.decode(packet)
+        self._was_idle = True
+        if not packet.is_keyframe:
+            self.n_passed += 1
+            if self._pipeline.stirs(packet):
+                self._pipeline.wake(packet.pts)
+                return self._go_back(1)
+            return []
+        self._decoder.reset()
+        pictures = self._decoder.decode(packet) + self._decoder.flush()
+        for picture in pictures:
+            if self._pipeline.stirs(picture.frame(self._camera, 0)):
+                # It may have begun right after the keyframe before this one.
+                self._pipeline.wake(picture.packet.pts)
+                return self._go_back(2)
+        return pictures
+
+    def flush(self) -> Iterator[Picture]:
+        """What is left when the connection has ended, one after the other.
+
+        While idle that is everything since the last keyframe: no other will come to tell whether
+        something moved in it.
+        """
+        if self._was_idle:
+            self._go_back(1)
+            while (taken := self._ring.take(0)) is not None:
+                yield from self._decoder.decode(taken.packet)
+        yield from self._decoder.flush()
+
+    def _go_back(self, n_keyframes: int) -> list[Picture]:
+        self._was_idle = False
+        self._decoder.reset()
+        self._behind_s = self._ring.rewind(n_keyframes)
+        return []
+
+    def _skipped(self, n_packets: int) -> None:
+        self._decoder.reset()
+        self.n_skipped += n_packets

@@ -1,0 +1,126 @@
+"""An idle camera costs keyframes, and the start of a movement is judged like the rest of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from edge.decoders import Picture
+from edge.decoders.software import SoftwareDecoder
+from edge.detectors import Models, unbatched
+from edge.detectors.motion import Options as MotionDetectorOptions
+from edge.gates import Gate
+from edge.gates.always import Options as AlwaysOptions
+from edge.gates.motion import Options as MotionOptions
+from edge.masks import Masks
+from edge.pipeline import Pipeline
+from edge.ring import Ring
+from edge.runtime.attention import Attention
+from edge.sources.file import Options as FileOptions
+from edge.trackers.bytetrack import Options as TrackerOptions
+
+FPS, GOP, SECONDS = 10, 20, 20
+APPEARS, LEAVES = 11.3, 15.0
+
+
+def scene(path: Path, *, constant_rate: bool) -> Path:
+    """Twenty seconds of a still yard; a dark box crosses from 11.3 s to 15.0 s."""
+    random = np.random.default_rng(3)
+    yard = random.integers(90, 140, (45, 80), np.uint8).repeat(8, 0).repeat(8, 1)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        rate = {"b": "1000000", "nal-hrd": "cbr", "minrate": "1M", "maxrate": "1M", "bufsize": "1M"}
+        stream.options = {
+            "g": str(GOP), "keyint_min": str(GOP), "sc_threshold": "0", "bf": "0",
+            "preset": "veryfast", **(rate if constant_rate else {"crf": "23"}),
+        }  # fmt: skip
+        for index in range(SECONDS * FPS):
+            picture = np.full((540, 640), 128, np.uint8)
+            noise = random.normal(0, 3, (360, 640)) if constant_rate else 0
+            picture[:360] = np.clip(yard + noise, 0, 255)
+            at = index / FPS
+            if APPEARS <= at < LEAVES:
+                left = int(560 * (at - APPEARS) / (LEAVES - APPEARS))
+                picture[120:260, left : left + 60] = 20
+            frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def seen(path: Path, gate: Gate, *, until: float = float(SECONDS)) -> tuple[list[float], Attention]:
+    """Stream times of the pictures that were decoded for looking, and who decided it."""
+    source = FileOptions(kind="file", path=path, realtime=False).open()
+    ring = Ring(seconds=10, max_bytes=10**8)
+    detector = MotionDetectorOptions(kind="motion").engine(Models([]), unbatched).detector()
+    tracker = TrackerOptions(kind="bytetrack").build()
+    pipeline = Pipeline(Masks(), gate, detector, tracker, [])
+    attention = Attention("yard", ring, SoftwareDecoder(source.stream), pipeline)
+    times: list[float] = []
+
+    def look(pictures: Iterable[Picture]) -> None:
+        for picture in pictures:
+            if not times or picture.packet.pts > times[-1]:
+                times.append(picture.packet.pts)
+                pipeline.step(picture.frame("yard", len(times)))
+
+    for packet in source.packets():  # as a live camera delivers: one by one
+        if packet.pts >= until:
+            break
+        ring.append(packet)
+        while (taken := attention.take(0)) is not None:
+            look(attention.pictures(taken.packet))
+    look(attention.flush())
+    return times, attention
+
+
+@pytest.mark.parametrize("constant_rate", [False, True], ids=["variable rate", "constant rate"])
+def test_idle_decodes_keyframes_and_misses_nothing_of_a_movement(
+    tmp_path: Path, *, constant_rate: bool
+) -> None:
+    """Before the box appears keyframes only; from the frame it appears in, every frame."""
+    times, attention = seen(
+        scene(tmp_path / "yard.mp4", constant_rate=constant_rate), MotionOptions().build()
+    )
+    still = [t for t in times if 4.0 <= t < 10.0]
+    assert still == [4.0, 6.0, 8.0]
+    moving = [round(t, 1) for t in times if APPEARS <= t < LEAVES]
+    assert moving == [round(APPEARS + i / FPS, 1) for i in range(37)]
+    assert attention.n_passed > 60
+
+
+def test_a_movement_after_the_last_keyframe_is_seen_when_the_connection_ends(
+    tmp_path: Path,
+) -> None:
+    """No later keyframe would tell: the rest is decoded after all."""
+    path = scene(tmp_path / "yard.mp4", constant_rate=True)
+    times, _ = seen(path, MotionOptions().build(), until=APPEARS + 0.5)
+    assert [round(t, 1) for t in times if t > 10.0] == [round(10.1 + i / FPS, 1) for i in range(17)]
+
+
+def test_variable_rate_wakes_within_three_frames(tmp_path: Path) -> None:
+    """Packet sizes alone tell: the watcher need not wait for the next keyframe at 12.0 s."""
+    path = scene(tmp_path / "yard.mp4", constant_rate=False)
+    source = FileOptions(kind="file", path=path, realtime=False).open()
+    gate = MotionOptions().build()
+    woke = next(
+        packet.pts
+        for packet in source.packets()
+        if not packet.is_keyframe and packet.pts > 1 and gate.stirs_packet(packet)
+    )
+    assert APPEARS < woke <= APPEARS + 0.3
+
+
+def test_always_decodes_everything(tmp_path: Path) -> None:
+    """Without a gate no packet is passed over."""
+    times, attention = seen(
+        scene(tmp_path / "yard.mp4", constant_rate=False), AlwaysOptions().build()
+    )
+    assert len(times) == SECONDS * FPS
+    assert attention.n_passed == 0
