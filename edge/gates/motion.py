@@ -36,8 +36,9 @@ SIZE_RATIO, SIZE_OVER = 2.5, 256
 spends bits only on what changes sends 20 bytes a frame of a still room and 1700 of somebody who
 comes in; one with a constant bit rate tells nothing, and then keyframes have to do."""
 
-SIZE_PACKETS = 50.0
-"""How many packets the usual size is averaged over."""
+SIZE_RISE, SIZE_FALL = 0.01, 0.125
+"""The usual size follows smaller packets fast and larger ones slowly: it is that of a still scene,
+also right after a movement."""
 
 
 class Options(GateOptions):
@@ -100,7 +101,8 @@ class Motion:
             self._usual_size = float(size)
         is_large = size > SIZE_RATIO * self._usual_size + SIZE_OVER
         if not is_large:
-            self._usual_size += (size - self._usual_size) / SIZE_PACKETS
+            weight = SIZE_FALL if size < self._usual_size else SIZE_RISE
+            self._usual_size += weight * (size - self._usual_size)
         self._were_large.append(is_large)
         return sum(self._were_large) >= 2
 

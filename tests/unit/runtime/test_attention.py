@@ -27,7 +27,7 @@ FPS, GOP, SECONDS = 10, 20, 20
 APPEARS, LEAVES = 11.3, 15.0
 
 
-def scene(path: Path, *, constant_rate: bool) -> Path:
+def scene(path: Path, *, constant_rate: bool, gop: int = GOP) -> Path:
     """Twenty seconds of a still yard; a dark box crosses from 11.3 s to 15.0 s."""
     random = np.random.default_rng(3)
     yard = random.integers(90, 140, (45, 80), np.uint8).repeat(8, 0).repeat(8, 1)
@@ -36,7 +36,7 @@ def scene(path: Path, *, constant_rate: bool) -> Path:
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
         rate = {"b": "1000000", "nal-hrd": "cbr", "minrate": "1M", "maxrate": "1M", "bufsize": "1M"}
         stream.options = {
-            "g": str(GOP), "keyint_min": str(GOP), "sc_threshold": "0", "bf": "0",
+            "g": str(gop), "keyint_min": str(gop), "sc_threshold": "0", "bf": "0",
             "preset": "veryfast", **(rate if constant_rate else {"crf": "23"}),
         }  # fmt: skip
         for index in range(SECONDS * FPS):
@@ -115,6 +115,15 @@ def test_variable_rate_wakes_within_three_frames(tmp_path: Path) -> None:
         if not packet.is_keyframe and packet.pts > 1 and gate.stirs_packet(packet)
     )
     assert APPEARS < woke <= APPEARS + 0.3
+
+
+def test_with_keyframes_far_apart_everything_is_decoded(tmp_path: Path) -> None:
+    """Something could come and go between them: the gate then saves inference only."""
+    times, attention = seen(
+        scene(tmp_path / "yard.mp4", constant_rate=False, gop=60), MotionOptions().build()
+    )
+    assert len(times) == SECONDS * FPS
+    assert attention.n_passed == 0
 
 
 def test_always_decodes_everything(tmp_path: Path) -> None:
