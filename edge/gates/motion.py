@@ -88,7 +88,8 @@ class Motion:
     @property
     def is_idle(self) -> bool:
         """Nothing moved within `linger_seconds`, and a background is known."""
-        return self._last_pts - self._moved_at > self._options.linger_seconds
+        has_rested = self._last_pts - self._moved_at > self._options.linger_seconds
+        return has_rested and self._background is not None
 
     def stirs(self, frame: Frame) -> bool:
         """Whether the picture differs from the background."""

@@ -76,7 +76,8 @@ class RtspSource:
                 # The SDP names the codec and its parameters; without a bound FFmpeg may listen
                 # for five seconds to learn a frame rate nobody needs.
                 "analyzeduration": "1000000",
-                "fflags": "nobuffer",
+                # Not `fflags=nobuffer`: it throws away what was read while probing, the first
+                # keyframe with it, and the picture comes a whole GOP later.
             },
             timeout_s,
         )

@@ -298,3 +298,38 @@ def test_a_wrong_password_is_a_status_and_disturbs_no_other_camera(
     said = box.output + json.dumps(room.events) + repr(room.retained)
     assert "wrong-p4ssword" not in said
     assert "Traceback" not in said
+
+
+def test_a_reload_takes_a_good_configuration_and_leaves_a_bad_one(
+    tmp_path: Path, broker: Mosquitto
+) -> None:
+    """SIGHUP: a new rule is in force, a removed one's state is gone, a mistake changes nothing."""
+    room = ControlRoom(broker.port)
+    with RtspCamera(walk(tmp_path / "walk.mp4")) as camera:
+        folder = configuration(tmp_path / "box", camera.url, broker.port)
+        file = folder / "cameras" / "yard.yaml"
+        box = Appliance(folder)
+        try:
+            wait_for(lambda: room.state("camera/yard/state/inside"), 20, "no state", box)
+            before = room.state("about")["config"]
+            good = file.read_text().replace("name: inside", "name: within")
+            file.write_text(good)
+            box.process.send_signal(signal.SIGHUP)
+            wait_for(lambda: room.state("camera/yard/state/within"), 20, "not reloaded", box)
+            wait_for(
+                lambda: not room.state("camera/yard/state/inside"), 10, "the old state stays", box
+            )
+            after = room.state("about")["config"]
+            assert after != before
+
+            (folder / "appliance.yaml").write_text("version: 1\nsite: [")
+            box.process.send_signal(signal.SIGHUP)
+            wait_for(lambda: "reload refused" in box.output, 10, "the mistake went unsaid", box)
+            seen = len(room.crossings())
+            wait_for(lambda: len(room.crossings()) > seen, 30, "watching stopped", box)
+            assert room.state("about")["config"] == after
+            assert box.end(signal.SIGTERM) == 0
+        finally:
+            box.process.kill()
+            room.close()
+    assert "Traceback" not in box.output
