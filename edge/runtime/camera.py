@@ -37,6 +37,10 @@ than a control room's patience."""
 LAG_S = 2.0
 """A watcher this far behind skips to the newest keyframe: an alert later than that is stale."""
 
+BLIND_S = 15.0
+"""Packets that show no picture for this long are no watching either: longer than the keyframe
+interval of any camera but those that save bits at the price of their start."""
+
 STUCK_S = 60.0
 """A detector that has not answered for this long will not: let the supervisor restart us."""
 
@@ -116,9 +120,10 @@ class Camera:
         self._stopping = threading.Event()
         self._stamp = _now(name)  # of the last frame, to end incidents with
         self._beat_at = time.monotonic()
+        self._pictured_at = time.monotonic()
         self._stalled_since: float | None = None
         self._skipped_at = float("-inf")
-        self._is_read_out = True  # nothing of a connection waits to be analysed
+        self._is_read_out = False  # the newest connection ended, and all of it was analysed
         self._failure = ""
         self._states: dict[str, RuleState] = {}
         self._lost = Condition("camera_lost", begin_s=0.0, end_s=0.0)
@@ -179,6 +184,7 @@ class Camera:
             self._check()
             following = self.reader.next_feed(feed, 0.5)
             if following is None:
+                self._is_read_out |= self.reader.is_empty
                 continue
             feed, self._is_read_out = following, False
             try:
@@ -217,6 +223,7 @@ class Camera:
 
     def _analyse(self, pictures: Iterable[Picture]) -> None:
         for picture in pictures:
+            self._pictured_at = time.monotonic()
             if not self._rate.is_due(picture.packet.pts):
                 continue
             frame = picture.frame(self.name, self.counters.n_frames)
@@ -246,6 +253,11 @@ class Camera:
             lost = self.reader.trouble if self._is_read_out else ""
         elif self.reader.silent_s > LOST_S:
             lost = self.reader.trouble or f"no data for {LOST_S:.0f} s, connection open"
+        elif self._beat_at - self._pictured_at > BLIND_S:
+            lost = (
+                f"data arrives and no picture could be decoded for {BLIND_S:.0f} s "
+                f"({self.counters.n_corrupt} damaged packets so far)"
+            )
         if lost and not self._lost.is_open:
             self._send(self._pipeline.close(self._stamp, f"camera lost: {lost}"))
         behind = ""

@@ -76,6 +76,11 @@ class Reader:
         """A recording that is not looped was read to its end."""
         return self._has_ended
 
+    @property
+    def is_empty(self) -> bool:
+        """A recording was read to its end and held nothing."""
+        return self._has_ended and self.n_packets == 0
+
     def start(self) -> None:
         """Begin to connect."""
         self._thread.start()
@@ -112,6 +117,10 @@ class Reader:
                 trouble = str(exc)
             except SourceError as exc:
                 trouble = str(exc)
+            except Exception as exc:
+                # A fault of ours must not end a camera in silence: it is said, and tried again.
+                log.exception("camera %s: internal error in the reader", self._camera)
+                trouble = f"internal error: {type(exc).__name__}"
             else:
                 self._has_ended = True
                 self._trouble = "the recording ended"

@@ -65,7 +65,7 @@ def translated(address: str, doing: str) -> Iterator[None]:
             f"{address}: cannot {doing}: {reason(exc)}; expected a video stream or file that "
             "FFmpeg reads"
         ) from None
-    except OSError as exc:  # FFmpegError is one, time-outs and resets are too
+    except (OSError, av.error.FFmpegError) as exc:  # time-outs, resets, and what has no name
         raise SourceLost(
             f"{address}: cannot {doing}: {reason(exc)}; check that the camera is on, its address "
             "and the network"

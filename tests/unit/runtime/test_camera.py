@@ -151,6 +151,26 @@ def test_a_camera_that_is_not_there_is_lost_until_it_stops() -> None:
     assert all("hidden" not in text for text in [s.why for s in heard.statuses])
 
 
+def test_data_without_a_picture_is_not_watching(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packets that nobody can decode are reported like no packets at all."""
+    monkeypatch.setattr("edge.runtime.camera.BLIND_S", 1.0)
+    path = encode(tmp_path / "clip.mp4", n_frames=50, fps=25)
+    coded = bytearray(path.read_bytes())
+    start = coded.index(b"mdat") + 4
+    end = coded.index(b"moov") - 4
+    coded[start:end] = bytes(end - start)
+    path.write_bytes(coded)
+    heard = Heard()
+    source = FileOptions(kind="file", path=path, loop=True)
+    with watching(source, Scripted(), heard) as camera:
+        assert eventually(lambda: heard.phases("camera_lost") == ["begin"], 10)
+        assert camera.status.state == "lost"
+        assert "no picture could be decoded" in camera.status.why
+        assert camera.counters.n_frames == 0
+
+
 def test_less_than_was_asked_for_is_an_incident_from_the_start(clip: FileOptions) -> None:
     """Watching with the fallback detector is said at once, and ended with the camera."""
     heard = Heard()
