@@ -405,8 +405,13 @@ def rule_status(origin: Origin, camera: str, rule: str, state: RuleState) -> Rul
     )
 
 
+def is_level(name: str) -> bool:
+    """Whether a name can stand as one level of a topic."""
+    return fullmatch("[a-z0-9-]{1,32}", name) is not None
+
+
 def _level(name: str) -> str:
-    if not fullmatch("[a-z0-9-]{1,32}", name):
+    if not is_level(name):
         raise ValueError(
             f"topic level {name!r}: expected 1 to 32 characters from a-z, 0-9 and '-'; rename it"
         )

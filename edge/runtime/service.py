@@ -22,6 +22,7 @@ from edge.message import (
     Origin,
     RuleAbout,
     camera_status_topic,
+    is_level,
     rule_state_topic,
     rule_status,
 )
@@ -83,10 +84,11 @@ class Service:
                 self._report_status(
                     options.camera, Status("disabled", "switched off in its file", now)
                 )
-        for camera_id, problems in self._config.rejected:
+        for name, problems in self._config.rejected:
             why = f"its file has {len(problems)} problems: {problems[0]}".splitlines()[0]
-            log.error("camera %s: set aside: %s", camera_id, why)
-            self._report_status(camera_id, Status("disabled", why, now))
+            log.error("camera %s: set aside: %s", name, why)
+            if name in self._nameable():
+                self._report_status(name, Status("disabled", why, now))
         for camera in self._cameras:
             camera.start()
 
@@ -156,9 +158,13 @@ class Service:
             rule_state_topic(camera, rule), rule_status(self._origin, camera, rule, state)
         )
 
+    def _nameable(self) -> list[str]:
+        """Cameras set aside whose id, or else file name, can stand in a topic."""
+        return [name for name, _ in self._config.rejected if is_level(name)]
+
     def _subtopics(self) -> set[str]:
         """Every retained topic this configuration has."""
-        found = {camera_status_topic(camera) for camera, _ in self._config.rejected}
+        found = {camera_status_topic(camera) for camera in self._nameable()}
         for camera in self._config.cameras:
             found.add(camera_status_topic(camera.camera))
             if camera.enabled:

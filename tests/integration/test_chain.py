@@ -284,6 +284,7 @@ def test_a_wrong_password_is_a_status_and_disturbs_no_other_camera(
             "analyse: {detector: street}\n"
         )
         (folder / "cameras" / "broken.yaml").write_text("version: 1\ncamera: broken\nsource: 5\n")
+        (folder / "cameras" / "No Topic Level.yaml").write_text("version: 1\nsource: 5\n")
         box = Appliance(folder)
         try:
             wait_for(room.crossings, 40, "no crossing came", box)
