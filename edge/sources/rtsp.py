@@ -37,9 +37,16 @@ class Options(SourceOptions):
     @field_validator("url")
     @classmethod
     def _is_rtsp(cls, url: SecretStr) -> SecretStr:
-        parts = urlsplit(url.get_secret_value())
-        if parts.scheme not in {"rtsp", "rtsps"} or not parts.hostname:
-            raise ValueError("expected rtsp://host/path or rtsps://host/path")
+        try:
+            parts = urlsplit(url.get_secret_value())
+            is_usable = parts.scheme in {"rtsp", "rtsps"} and parts.hostname and parts.port != 0
+        except ValueError:  # its text quotes what it took for the port: part of a password, maybe
+            is_usable = False
+        if not is_usable:
+            raise ValueError(
+                "expected rtsp://host/path or rtsps://host/path; in user name and password write "
+                "@ as %40, : as %3A, / as %2F, # as %23, ? as %3F, % as %25"
+            )
         return url
 
     @property
