@@ -15,6 +15,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from edge.cli import FAILED, FINE
 from edge.demo.broker import DemoBroker
 from edge.demo.setting import MODEL, ROOT, setting
@@ -68,12 +70,18 @@ def run(args: argparse.Namespace) -> int:
             print(line, flush=True)
 
     with tempfile.TemporaryDirectory(prefix="edge-demo-") as storage, DemoBroker() as broker:
-        config = setting(source, Path(storage), broker.port, is_street=args.url is None)
+        try:
+            config = setting(source, Path(storage), broker.port, is_street=args.url is None)
+        except ValidationError as exc:
+            # `from None`: pydantic quotes the address, password included.
+            raise InputError(f"URL: {exc.errors(include_input=False)[0]['msg']}") from None
         with closing(Subscriber("127.0.0.1", broker.port, f"{ROOT}/v1/#", heard)):
             daemon = Daemon(config)
             daemon.handle_signals()
             if seconds is not None:
-                threading.Timer(seconds, daemon.stop).start()
+                timer = threading.Timer(seconds, daemon.stop)
+                timer.daemon = True  # an interrupt need not wait for it
+                timer.start()
             print(f"watching {config.cameras[0].source.address}; events come back over MQTT from")
             print(f"  mqtt://127.0.0.1:{broker.port}  topic {ROOT}/v1/#", flush=True)
             daemon.run()

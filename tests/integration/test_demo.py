@@ -86,9 +86,12 @@ def test_a_real_camera_in_place_of_the_street(cache: Path) -> None:
     assert "s3cret-demo" not in done.stdout + done.stderr
 
 
-def test_an_address_that_is_no_camera_is_exit_2(cache: Path) -> None:
+@pytest.mark.parametrize(
+    "url", ["http://viewer:s3cret@camera/stream", "rtsp://viewer:s3cret/x@camera/stream"]
+)
+def test_an_address_that_is_no_camera_is_exit_2(cache: Path, url: str) -> None:
     """A mistyped argument is the user's to mend."""
-    done = demo(cache, "http://viewer:s3cret@camera/stream")
+    done = demo(cache, url, "--offline")
     assert done.returncode == 2
     assert "expected rtsp://" in done.stderr
     assert "s3cret" not in done.stderr
