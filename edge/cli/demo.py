@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from pydantic import ValidationError
@@ -55,6 +56,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the appliance on one camera and print what comes back from the broker."""
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("edge.service").setLevel(logging.CRITICAL)  # what it says, events say too
     seconds = args.seconds
     if seconds is None and not sys.stdout.isatty():
         seconds = SECONDS_UNATTENDED
@@ -149,10 +151,10 @@ def _line(topic: str, payload: bytes) -> str:
             message.get("where", ""),
             message.get("direction", ""),
             who,
-            message.get("reason", ""),
+            shorten(message.get("reason", ""), 90),
         ]
         return f"  #{message['seq']:<5} " + " ".join(word for word in words if word)
     if place.endswith("status"):
-        why = f": {message['why']}" if message.get("why") else ""
+        why = f": {shorten(message['why'], 90)}" if message.get("why") else ""
         return f"  [{place.removesuffix('/status')} {message['state']}{why}]"
     return ""
