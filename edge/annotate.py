@@ -22,10 +22,9 @@ from edge.rules import Scene
 Image = NDArray[np.uint8]
 
 # BGR; the Okabe-Ito palette, which people with colour blindness can tell apart.
-ORANGE, SKY, GREEN, YELLOW, VERMILION, WHITE = (
+ORANGE, SKY, YELLOW, VERMILION, WHITE = (
     (0, 159, 230),
     (233, 180, 86),
-    (115, 158, 0),
     (66, 228, 240),
     (0, 94, 213),
     (255, 255, 255),

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from edge.detectors._card import Card, Weights
-from edge.detectors._weights import file_digest
+from edge.digest import file_digest
 from edge.errors import ModelError, ModelMismatch, ModelMissing
 
 Progress: TypeAlias = Callable[[int, int], None]

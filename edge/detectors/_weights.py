@@ -7,12 +7,12 @@ a wrong file detects something, only not what anybody measured.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from edge.detectors._card import Card, read_card
+from edge.digest import file_digest
 from edge.errors import ModelError, ModelMismatch, ModelMissing
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -144,15 +144,6 @@ class Models:
             for place in (folder / name, folder)
             for file in files
         ]
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content, in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _listed(folders: Sequence[Path]) -> str:

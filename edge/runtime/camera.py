@@ -74,18 +74,19 @@ class Status:
     since: datetime
 
 
+@dataclass(frozen=True)
 class Reports:
-    """What a camera tells the rest of the box; every method may be called from its thread."""
+    """What a camera tells the rest of the box; each is called from its threads.
 
-    def __init__(
-        self,
-        emit: Callable[[Event], None],
-        status: Callable[[str, Status], None],
-        rule_state: Callable[[str, str, RuleState], None],
-    ) -> None:
-        self.emit = emit
-        self.status = status
-        self.rule_state = rule_state
+    Attributes:
+        emit: Takes each event; may raise `SinkError`.
+        status: Takes the camera's id and how it is, at every change.
+        rule_state: Takes camera, rule and state, at every change.
+    """
+
+    emit: Callable[[Event], None]
+    status: Callable[[str, Status], None]
+    rule_state: Callable[[str, str, RuleState], None]
 
 
 class Camera:

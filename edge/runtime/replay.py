@@ -6,7 +6,6 @@ the recording's own, and identifiers come from the recording's hash instead of c
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -17,6 +16,7 @@ from edge.config.schema import Camera
 from edge.decoders import Picture
 from edge.decoders.software import SoftwareDecoder
 from edge.detectors import Engine
+from edge.digest import file_digest
 from edge.errors import ConfigError, InputError
 from edge.event import Event
 from edge.frame import Stamp
@@ -92,11 +92,8 @@ def repeatable(clip: Path) -> Callable[[int], bytes]:
     Raises:
         InputError: The recording cannot be read.
     """
-    digest = hashlib.sha256()
     try:
-        with clip.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        digest = bytes.fromhex(file_digest(clip))
     except OSError as exc:
         raise InputError(f"{clip}: cannot be read: {exc.strerror}; check the path") from None
-    return random.Random(digest.digest()).randbytes  # noqa: S311 - identifiers, not secrets
+    return random.Random(digest).randbytes  # noqa: S311 - identifiers, not secrets

@@ -87,7 +87,7 @@ class Service:
         for name, problems in self._config.rejected:
             why = f"its file has {len(problems)} problems: {problems[0]}".splitlines()[0]
             log.error("camera %s: set aside: %s", name, why)
-            if name in self._nameable():
+            if is_level(name):  # else its file's name can stand in no topic: the log has it
                 self._report_status(name, Status("disabled", why, now))
         for camera in self._cameras:
             camera.start()
@@ -158,13 +158,9 @@ class Service:
             rule_state_topic(camera, rule), rule_status(self._origin, camera, rule, state)
         )
 
-    def _nameable(self) -> list[str]:
-        """Cameras set aside whose id, or else file name, can stand in a topic."""
-        return [name for name, _ in self._config.rejected if is_level(name)]
-
     def _subtopics(self) -> set[str]:
         """Every retained topic this configuration has."""
-        found = {camera_status_topic(camera) for camera in self._nameable()}
+        found = {camera_status_topic(name) for name, _ in self._config.rejected if is_level(name)}
         for camera in self._config.cameras:
             found.add(camera_status_topic(camera.camera))
             if camera.enabled:
