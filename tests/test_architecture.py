@@ -20,6 +20,7 @@ PURE = [
     "event.py",
     "message.py",
     "geometry.py",
+    "luma.py",
     "masks.py",
     "pipeline.py",
     "errors.py",
