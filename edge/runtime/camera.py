@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
-from typing import Literal, TypeAlias
 
 from edge.decoders import Picture
 from edge.decoders.software import SoftwareDecoder
@@ -21,14 +20,12 @@ from edge.errors import DetectorStalled, SinkError
 from edge.event import Event, RuleState
 from edge.frame import Stamp
 from edge.gates import Rate
-from edge.health import Condition
 from edge.pipeline import Pipeline
 from edge.runtime.attention import Attention
 from edge.runtime.reader import Feed, Reader
+from edge.runtime.standing import Recurring, Standing, Status, Troubles
 
 log = logging.getLogger("edge.camera")
-
-State: TypeAlias = Literal["watching", "degraded", "lost", "disabled"]
 
 LOST_S = 5.0
 """Without a packet for this long a camera is lost: longer than a hiccup of the network, shorter
@@ -60,21 +57,6 @@ class Counters:
 
 
 @dataclass(frozen=True)
-class Status:
-    """What the retained camera status says.
-
-    Attributes:
-        state: As in the contract.
-        why: In words; empty while watching.
-        since: UTC of the change.
-    """
-
-    state: State
-    why: str
-    since: datetime
-
-
-@dataclass(frozen=True)
 class Reports:
     """What a camera tells the rest of the box; each is called from its threads.
 
@@ -99,6 +81,7 @@ class Camera:
         fps: Frames to analyse each second.
         reports: Takes events, status and rule states.
         degraded: Why it watches with less than was asked for; empty if it does not.
+        clock_doubt: Tells why the box's own UTC is in doubt; empty while it is not.
     """
 
     def __init__(
@@ -110,6 +93,7 @@ class Camera:
         fps: float,
         reports: Reports,
         degraded: str = "",
+        clock_doubt: Callable[[], str] = str,
     ) -> None:
         self.name = name
         self.counters = Counters()
@@ -118,25 +102,26 @@ class Camera:
         self._rate = Rate(fps)
         self._reports = reports
         self._degraded = degraded
+        self._clock_doubt = clock_doubt
         self._stopping = threading.Event()
         self._stamp = _now(name)  # of the last frame, to end incidents with
         self._beat_at = time.monotonic()
         self._pictured_at = time.monotonic()
         self._stalled_since: float | None = None
-        self._skipped_at = float("-inf")
+        self._skips = Recurring()
+        self._damage = Recurring()
+        self._damage_logged_at = float("-inf")
         self._is_read_out = False  # the newest connection ended, and all of it was analysed
         self._failure = ""
         self._states: dict[str, RuleState] = {}
-        self._lost = Condition("camera_lost", begin_s=0.0, end_s=0.0)
-        self._stalled = Condition("detector_stalled", begin_s=0.0, end_s=1.0)
-        self._less = Condition("analysis_degraded", begin_s=0.0, end_s=5.0)
-        self._status = Status("lost", "connecting", datetime.now(timezone.utc))
+        self._standing = Standing()
+        self._reported: Status | None = None
         self._thread = threading.Thread(target=self._run, name=f"watcher-{name}", daemon=True)
 
     @property
     def status(self) -> Status:
         """How it is."""
-        return self._status
+        return self._standing.status
 
     def figures(self) -> dict[str, int | float]:
         """Counters for the health message."""
@@ -156,9 +141,7 @@ class Camera:
 
     def start(self) -> None:
         """Begin to watch."""
-        self._reports.status(self.name, self._status)
-        for rule in self._pipeline.rules:
-            self._reports.rule_state(self.name, rule.name, rule.state)
+        self._report()
         self.reader.start()
         self._thread.start()
 
@@ -173,11 +156,9 @@ class Camera:
         self.reader.stop()
         if self._thread.is_alive():
             self._thread.join(timeout=10.0)
-        now = _now(self.name)
         self._send(self._pipeline.close(self._stamp, reason))
-        for health in (self._lost, self._stalled, self._less):
-            self._send(health.close(now, reason))
-        self._report_rules()
+        self._send(self._standing.close(_now(self.name), reason))
+        self._report()
 
     def _run(self) -> None:
         feed: Feed | None = None
@@ -214,13 +195,25 @@ class Camera:
                     return
                 else:
                     self._check()
-                if attention.n_skipped + before.n_skipped != self.counters.n_skipped:
-                    self._skipped_at = time.monotonic()
-                self.counters.n_skipped = before.n_skipped + attention.n_skipped
                 self.counters.n_passed = before.n_passed + attention.n_passed
-                self.counters.n_corrupt = before.n_corrupt + decoder.n_corrupt
+                self._note_drops(
+                    before.n_skipped + attention.n_skipped, before.n_corrupt + decoder.n_corrupt
+                )
         finally:
             decoder.close()
+
+    def _note_drops(self, n_skipped: int, n_corrupt: int) -> None:
+        """Count what was not analysed, and remember when, so that it is said if it lasts."""
+        now = time.monotonic()
+        if n_skipped != self.counters.n_skipped:
+            self.counters.n_skipped = n_skipped
+            self._skips.note(now)
+        if n_corrupt != self.counters.n_corrupt:
+            self.counters.n_corrupt = n_corrupt
+            self._damage.note(now)
+            if now - self._damage_logged_at >= 1.0:  # a bad line damages hundreds a second
+                self._damage_logged_at = now
+                log.warning("camera %s: %d damaged packets so far", self.name, n_corrupt)
 
     def _analyse(self, pictures: Iterable[Picture]) -> None:
         for picture in pictures:
@@ -242,53 +235,54 @@ class Camera:
             self.counters.n_looked += step.detections is not None
             self._send(step.events)
             self._check()
-            self._report_rules()
 
     def _check(self, *, stalled: str = "") -> None:
         """Tell how the camera is; cheap enough for every frame."""
         self._beat_at = time.monotonic()
-        now = _now(self.name)
-        lost = ""
+        lost = self._lost()
+        if lost and not self._standing.is_lost:
+            self._send(self._pipeline.close(self._stamp, f"camera lost: {lost}"))
+        waiting = ""
+        if not self.counters.n_frames or (self.reader.trouble and self._is_read_out):
+            waiting = self.reader.trouble or "waiting for a picture"
+        unstored = self.counters.n_unstored
+        troubles = Troubles(
+            lost=lost,
+            waiting=waiting,
+            stalled=stalled if stalled or self._stalled_since is None else None,
+            less=self._less(),
+            clock=self._clock_doubt() or self.reader.clock_doubt,
+            unstored=f"{unstored} events could not be stored" if unstored else "",
+        )
+        self._send(self._standing.judge(_now(self.name), troubles))
+        self._report()
+
+    def _lost(self) -> str:
+        """Why there are no pictures; empty while there are."""
         if self.reader.has_ended:
             # The reader is ahead: a recording is over when its last picture was judged.
-            lost = self.reader.trouble if self._is_read_out else ""
-        elif self.reader.silent_s > LOST_S:
-            lost = self.reader.trouble or f"no data for {LOST_S:.0f} s, connection open"
-        elif self._beat_at - self._pictured_at > BLIND_S:
-            lost = (
-                f"data arrives and no picture could be decoded for {BLIND_S:.0f} s "
-                f"({self.counters.n_corrupt} damaged packets so far)"
-            )
-        if lost and not self._lost.is_open:
-            self._send(self._pipeline.close(self._stamp, f"camera lost: {lost}"))
-        behind = ""
-        if self._beat_at - self._skipped_at < 5.0:
-            behind = f"analysis cannot keep up; {self.counters.n_skipped} packets skipped so far"
-        self._send(self._lost.update(now, wrong=lost))
-        if self._stalled_since is None or stalled:
-            self._send(self._stalled.update(now, wrong=stalled))
-        self._send(self._less.update(now, wrong=self._failure or self._degraded or behind))
-        self._settle()
+            return self.reader.trouble if self._is_read_out else ""
+        if self.reader.silent_s > LOST_S:
+            return self.reader.trouble or f"no data for {LOST_S:.0f} s, connection open"
+        if self._beat_at - self._pictured_at > BLIND_S:
+            return f"data arrives and no picture could be decoded for {BLIND_S:.0f} s"
+        return ""
 
-    def _settle(self) -> None:
-        """Work out the one state the conditions add up to, and report a change."""
-        if self._lost.is_open:
-            state, why = ("lost", self._lost.reason)
-        elif not self.counters.n_frames or (self.reader.trouble and self._is_read_out):
-            state, why = ("lost", self.reader.trouble or "waiting for a picture")
-        elif self._stalled.is_open:
-            state, why = ("degraded", self._stalled.reason)
-        elif self._less.is_open:
-            state, why = ("degraded", self._less.reason)
-        elif self.counters.n_unstored:
-            state, why = ("degraded", f"{self.counters.n_unstored} events could not be stored")
-        else:
-            state, why = ("watching", "")
-        if (state, why) != (self._status.state, self._status.why):
-            self._status = Status(state, why, datetime.now(timezone.utc))  # type: ignore[arg-type]
-            self._reports.status(self.name, self._status)
+    def _less(self) -> str:
+        """Why it watches with less than was asked for; empty while it does not."""
+        if self._failure or self._degraded:
+            return self._failure or self._degraded
+        if self._skips.lasts(self._beat_at):
+            return "analysis cannot keep up and skips to the newest picture"
+        if self._damage.lasts(self._beat_at):
+            return "pictures arrive damaged and are not analysed; check the network to the camera"
+        return ""
 
-    def _report_rules(self) -> None:
+    def _report(self) -> None:
+        """Tell status and rule states that changed since they were last told."""
+        if self._reported is not self._standing.status:
+            self._reported = self._standing.status
+            self._reports.status(self.name, self._reported)
         for rule in self._pipeline.rules:
             state = rule.state
             if self._states.get(rule.name) != state:

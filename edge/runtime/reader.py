@@ -20,6 +20,11 @@ RING_SECONDS = 10.0
 RING_BYTES = 24 * 2**20
 """Ten seconds at 4 Mbit/s are 5 MiB; the bound is for the camera that sends 4K instead."""
 
+STEADY_S = 10.0
+"""A connection that held this long was a good one: what breaks it is a first failure. One that
+breaks sooner is another failure in a row, or a camera that restarts all the time would be knocked
+at every second for ever."""
+
 REFUSED_S = 15.0
 """Shortest wait after a refusal: a wrong password does not get better by trying, and cameras lock
 out who tries too often."""
@@ -56,6 +61,7 @@ class Reader:
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._trouble = "connecting"
+        self._clock_doubt = ""
         self._heard_at = time.monotonic()
         self._stream_time = 0.0
         self._has_ended = False
@@ -65,6 +71,11 @@ class Reader:
     def trouble(self) -> str:
         """Why there are no packets; empty while they come."""
         return self._trouble
+
+    @property
+    def clock_doubt(self) -> str:
+        """Why the times of its packets are in doubt; empty while they are not."""
+        return self._clock_doubt
 
     @property
     def silent_s(self) -> float:
@@ -109,6 +120,7 @@ class Reader:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            began = time.monotonic()
             shortest_s = 0.0
             try:
                 self._read()
@@ -125,7 +137,8 @@ class Reader:
                 self._has_ended = True
                 self._trouble = "the recording ended"
                 return
-            self._failures += 1
+            is_steady = not self._trouble and time.monotonic() - began >= STEADY_S
+            self._failures = 1 if is_steady else self._failures + 1
             wait_s = max(shortest_s, self._wait(self._failures))
             if trouble != self._trouble and not self._stopping.is_set():
                 log.warning("camera %s: %s; next try in %.1f s", self._camera, trouble, wait_s)
@@ -142,6 +155,7 @@ class Reader:
                     return
                 ring.append(packet)
                 self._heard_at = time.monotonic()
+                self._clock_doubt = source.clock_doubt
                 self._stream_time = max(self._stream_time, packet.pts)
                 self.n_packets += 1
                 if number == 0:
@@ -155,7 +169,6 @@ class Reader:
         log.info("camera %s: %s, %dx%d", self._camera, feed.stream.codec, *feed.stream.size_wh)
         self.n_connections += 1
         self._trouble = ""
-        self._failures = 0
         with self._changed:
             self._feed = feed
             self._changed.notify_all()

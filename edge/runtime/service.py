@@ -27,8 +27,10 @@ from edge.message import (
     rule_status,
 )
 from edge.runtime.batcher import Batcher
-from edge.runtime.camera import Camera, Reports, Status
+from edge.runtime.camera import Camera, Reports
+from edge.runtime.clock import BoxClock
 from edge.runtime.reader import Reader
+from edge.runtime.standing import Status
 from edge.runtime.wiring import pipeline_of
 from edge.sinks import Publisher
 
@@ -56,6 +58,7 @@ class Service:
         self._origin = origin_of(config)
         self._engines: dict[str, tuple[Engine, str]] = {}
         self._cameras: list[Camera] = []
+        self._clock = BoxClock()
         self._started = time.monotonic()
 
     @property
@@ -137,6 +140,7 @@ class Service:
             fps=options.analyse.fps,
             reports=Reports(self._publisher.emit, self._report_status, self._report_rule),
             degraded=degraded,
+            clock_doubt=lambda: self._clock.doubt,
         )
 
     def _report_status(self, camera: str, status: Status) -> None:

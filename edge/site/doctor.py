@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from pathlib import Path
 from typing import Literal, TypeAlias
 
 from edge.config import Config
@@ -22,15 +19,13 @@ from edge.config.schema import Camera
 from edge.decoders.software import SoftwareDecoder
 from edge.detectors import DetectorOptions, Models, open_engine, unbatched
 from edge.errors import EdgeError, SourceError
+from edge.runtime.clock import OLDEST, is_synchronised, utc_now
 from edge.sinks.mqtt import probe
 
 Level: TypeAlias = Literal["green", "amber", "red"]
 
 CAMERA_TIMEOUT_S = 8.0
 """Longest wait for a camera: two long GOPs and a slow login."""
-
-OLDEST_BUILD = datetime(2026, 1, 1, tzinfo=timezone.utc)
-"""This software is younger than that; a clock that is not has lost its battery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +166,15 @@ def _disk(config: Config) -> Check:
 
 
 def _clock() -> Check:
-    now = datetime.now(timezone.utc)
-    if now < OLDEST_BUILD:
+    now = utc_now()
+    if now < OLDEST:
         return Check(
             "clock",
             "red",
             f"says {now:%Y-%m-%d %H:%M} UTC, before this software was written",
             "set it: sudo timedatectl set-time ..., and check the RTC battery",
         )
-    if Path("/run/systemd/timesync/synchronized").exists() or _is_synchronised():
+    if is_synchronised():
         return Check("clock", "green", f"{now:%Y-%m-%d %H:%M:%S} UTC, synchronised")
     return Check(
         "clock",
@@ -187,18 +182,3 @@ def _clock() -> Check:
         f"{now:%Y-%m-%d %H:%M:%S} UTC, nothing says it is synchronised",
         "sudo timedatectl set-ntp true, or install chrony with the site's time server",
     )
-
-
-def _is_synchronised() -> bool:
-    """Whether the kernel's clock is disciplined, as timedatectl reads it."""
-    try:
-        answer = subprocess.run(
-            ["timedatectl", "show", "--property=NTPSynchronized", "--value"],  # noqa: S607
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return answer.stdout.strip() == "yes"

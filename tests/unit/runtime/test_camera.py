@@ -16,8 +16,9 @@ from edge.frame import Frame
 from edge.gates.always import Always
 from edge.masks import Masks
 from edge.pipeline import Pipeline
-from edge.runtime.camera import Camera, Reports, Status
+from edge.runtime.camera import Camera, Reports
 from edge.runtime.reader import Reader
+from edge.runtime.standing import Status
 from edge.sources.file import Options as FileOptions
 from edge.sources.rtsp import Options as RtspOptions
 from edge.trackers.bytetrack import Options as TrackerOptions
