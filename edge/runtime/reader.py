@@ -166,7 +166,9 @@ class Reader:
             source.close()
 
     def _connected(self, feed: Feed) -> None:
-        log.info("camera %s: %s, %dx%d", self._camera, feed.stream.codec, *feed.stream.size_wh)
+        codec, (width, height) = feed.stream.codec, feed.stream.size_wh
+        size = f"{width}x{height}" if width else "size in the stream"
+        log.info("camera %s: %s, %s", self._camera, codec, size)
         self.n_connections += 1
         self._trouble = ""
         with self._changed:
