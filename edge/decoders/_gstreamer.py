@@ -6,9 +6,11 @@ hangs must not hang its camera: nothing here waits without a limit.
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -207,6 +209,10 @@ def _gst() -> Any:
     Raises:
         MissingDependency: No bindings for this Python.
     """
+    # GStreamer brings libunwind, which defines the compiler's own functions for exceptions. Found
+    # first by a C++ library that throws later, such as ONNX Runtime, they end the process.
+    with suppress(OSError):
+        ctypes.CDLL("libgcc_s.so.1", mode=ctypes.RTLD_GLOBAL)
     try:
         import gi
 

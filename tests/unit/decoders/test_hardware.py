@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -207,3 +210,29 @@ def test_within_tells_what_hangs() -> None:
     assert not within(0.05, lambda: release.wait(5.0))
     assert n_hung() == n_before + 1
     release.set()
+
+
+def test_another_library_s_exception_does_not_end_the_process(tmp_path: Path) -> None:
+    """GStreamer brings an unwinder that C++ libraries loaded after it must not find first.
+
+    A damaged network then aborted the whole daemon instead of being refused.
+    """
+    chain_or_skip()
+    script = tmp_path / "both.py"
+    script.write_text(
+        "from tests.unit.decoders.gst_chain import chain_or_skip\n"
+        "chain_or_skip()\n"
+        "import onnxruntime\n"
+        "try:\n"
+        "    onnxruntime.InferenceSession(b'no network', providers=['CPUExecutionProvider'])\n"
+        "except Exception as error:\n"
+        "    print('refused:', type(error).__name__)\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        check=False,
+    )
+    assert answer.stdout.startswith("refused:"), answer.stderr[-500:]
