@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.decoders.software import Options as SoftwareOptions
 from edge.detections import ANY_LABEL, Detections, ModelRef
 from edge.errors import DetectorStalled, OutboxError
 from edge.event import Event, RuleState
@@ -72,6 +73,7 @@ def watching(
         "yard",
         Reader("yard", source, wait=lambda _: 0.05),
         Pipeline(Masks(), Always(), detector, tracker, []),
+        decoder=SoftwareOptions(),
         fps=25,
         reports=heard.reports(),
         degraded=degraded,
