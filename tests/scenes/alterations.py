@@ -119,7 +119,7 @@ def pushed(
     return noisy(moved, look, 1.0)
 
 
-def bus(luma: Plane, look: int, *, width: float = 0.45) -> Plane:
+def bus(luma: Plane, look: int, *, width: float = 0.6) -> Plane:
     """A bus before the camera: this share of the width, four fifths of the height, windows."""
     rows, columns = luma.shape
     left, wide = int(0.2 * columns), int(width * columns)
