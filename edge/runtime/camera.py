@@ -33,6 +33,9 @@ than a control room's patience."""
 LAG_S = 2.0
 """A watcher this far behind skips to the newest keyframe: an alert later than that is stale."""
 
+LATE_S = 2.0
+"""Pictures that arrive this late make stale alerts too: a network that is too narrow."""
+
 BLIND_S = 15.0
 """Packets that show no picture for this long are no watching either: longer than the keyframe
 interval of any camera but those that save bits at the price of their start."""
@@ -112,6 +115,7 @@ class Camera:
         self._pictured_at = time.monotonic()
         self._stalled_since: float | None = None
         self._skips = Recurring()
+        self._delays = Recurring()
         self._damage = Recurring()
         self._damage_logged_at = float("-inf")
         self._is_read_out = False  # the newest connection ended, and all of it was analysed
@@ -294,6 +298,10 @@ class Camera:
             return self._failure or self._degraded
         if self._skips.lasts(self._beat_at):
             return "analysis cannot keep up and skips to the newest picture"
+        if self.reader.late_s > LATE_S and not self.reader.has_ended:
+            self._delays.note(self._beat_at)
+        if self._delays.lasts(self._beat_at):
+            return "pictures arrive seconds late; the network to the camera is too narrow for it"
         if self._damage.lasts(self._beat_at):
             return "pictures arrive damaged and are not analysed; check the network to the camera"
         return ""
@@ -317,6 +325,10 @@ class Camera:
             except SinkError as exc:
                 self.counters.n_unstored += 1
                 log.error("camera %s: event %s not stored: %s", self.name, event.kind, exc)
+            except Exception:
+                # A fault of ours must not keep the rest from being said, the ends at a stop least.
+                self.counters.n_unstored += 1
+                log.exception("camera %s: event %s not stored", self.name, event.kind)
 
 
 def _now(camera: str) -> Stamp:

@@ -12,6 +12,7 @@ from edge.backoff import back_off_s
 from edge.errors import SourceError, SourceRefused
 from edge.packet import Stream
 from edge.ring import Ring
+from edge.runtime.clock import utc_now
 from edge.sources import SourceOptions
 
 log = logging.getLogger("edge.camera")
@@ -62,6 +63,7 @@ class Reader:
         self._stopping = threading.Event()
         self._trouble = "connecting"
         self._clock_doubt = ""
+        self._late_s = 0.0
         self._heard_at = time.monotonic()
         self._stream_time = 0.0
         self._has_ended = False
@@ -76,6 +78,11 @@ class Reader:
     def clock_doubt(self) -> str:
         """Why the times of its packets are in doubt; empty while they are not."""
         return self._clock_doubt
+
+    @property
+    def late_s(self) -> float:
+        """How long after it was taken the newest packet of a live camera came, as far as known."""
+        return self._late_s
 
     @property
     def silent_s(self) -> float:
@@ -156,6 +163,8 @@ class Reader:
                 ring.append(packet)
                 self._heard_at = time.monotonic()
                 self._clock_doubt = source.clock_doubt
+                if source.is_live:
+                    self._late_s = (utc_now() - packet.captured_at).total_seconds()
                 self._stream_time = max(self._stream_time, packet.pts)
                 self.n_packets += 1
                 if number == 0:

@@ -139,6 +139,7 @@ class Demuxer:
         self, url: str, address: str, options: Mapping[str, str], timeout_s: float
     ) -> None:
         self.address = address
+        self._timeout_s = timeout_s
         self._closed = threading.Event()
         self._container: Any = _opened(url, address, options, timeout_s)
         videos = self._container.streams.video
@@ -187,9 +188,14 @@ class Demuxer:
         told_s = _SenderReports().told_s
         with translated(self.address, "read"):
             try:
+                asked = time.monotonic()
                 for packet in self._container.demux(self._video):
                     if is_closed() or packet.size == 0:  # empty: PyAV's own flush at the end
                         return
+                    # When its time is up FFmpeg first hands out the picture it held back, as if it
+                    # had just come, and fails after a second time-out: a stall of 9 s went unsaid.
+                    if time.monotonic() - asked >= self._timeout_s:
+                        raise TimeoutError(errno.ETIMEDOUT, "nothing came in time")
                     pts, dts = packet.pts, packet.dts
                     shown = None if pts is None else seconds(pts)
                     yield Demuxed(
@@ -199,6 +205,7 @@ class Demuxer:
                         bool(packet.is_keyframe),
                         told_s(packet, shown),
                     )
+                    asked = time.monotonic()
             except av.error.EOFError:
                 return
 
