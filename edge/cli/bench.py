@@ -125,6 +125,7 @@ def _idle_rows(idle: Idle) -> Iterator[str]:
         f"simulated camera {each(idle.cpu_servers)}",
     )
     yield _row("one core carries", f"{idle.per_core:.0f} idle cameras by demux and gate")
+    yield _row("", f"{n / idle.cpu_demux:.0f} by demux alone, which is the limit")
     yield _row("", f"{idle.per_core_all:.0f} with engine and rest; extrapolated from {n}")
     mib = "not known of one alone" if idle.mib_each is None else f"{idle.mib_each:.1f} MiB each"
     yield _row(

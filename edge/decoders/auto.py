@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 from edge.decoders import Decoder, DecoderOptions, nvv4l2, software
 from edge.packet import Stream
 
 log = logging.getLogger("edge.decoders")
+
+JETSON = Path("/etc/nv_tegra_release")
+"""Where there is this file, a missing hardware decoder is something to mend."""
 
 
 class Options(DecoderOptions):
@@ -30,7 +34,9 @@ class Options(DecoderOptions):
 
 @cache  # once a process, not once a connection
 def _say(codec: str, doubt: str) -> None:
-    if doubt:
-        log.info("%s is decoded on the CPU; nvv4l2: %s", codec, doubt)
-    else:
+    if not doubt:
         log.info("%s is decoded by nvv4l2", codec)
+    elif JETSON.exists():
+        log.warning("%s is decoded on the CPU; nvv4l2: %s", codec, doubt)
+    else:
+        log.info("%s is decoded on the CPU", codec)

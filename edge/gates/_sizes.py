@@ -21,22 +21,27 @@ WEIGHT = 0.02
 """Of each packet in the usual size. The large count like the others, or a camera whose noise rose
 at dusk would stir for ever."""
 
+LEAST = 30
+"""Packets from which the usual size is known: an encoder that has just begun spends its bits
+unevenly for a GOP or two."""
+
 
 class Sizes:
     """The usual size of the packets between keyframes while nothing moves."""
 
     def __init__(self) -> None:
-        self._usual: float | None = None
+        self._usual = 0.0
+        self._n_seen = 0
         self._ratio = RATIO
         self._were_large: deque[bool] = deque(maxlen=3)
 
     def stir(self, n_bytes: int) -> bool:
         """Whether two of the last three packets are far larger than usual."""
-        if self._usual is None:
-            self._usual = float(n_bytes)
+        self._n_seen += 1
         self._were_large.append(n_bytes > self._ratio * self._usual + OVER)
-        self._usual += WEIGHT * (n_bytes - self._usual)
-        return sum(self._were_large) >= 2
+        # The first ones count equally.
+        self._usual += max(1 / self._n_seen, WEIGHT) * (n_bytes - self._usual)
+        return self._n_seen > LEAST and sum(self._were_large) >= 2
 
     def was_right(self) -> None:
         """Something moved in the pictures of the packets that stirred."""

@@ -55,7 +55,7 @@ class Options(GateOptions):
     ] = 2.0
 
     def build(self) -> Motion:
-        """A gate that knows no background yet: open until it does."""
+        """A gate that knows no background yet, and looks at the first picture."""
         return Motion(self)
 
 
@@ -122,9 +122,12 @@ class Motion:
         pts = frame.stamp.pts
         luma = shrunk(frame.y, WIDTH_PX)
         if self._background is None or self._background.shape != luma.shape:
+            # Looked at, and no movement yet: 32 cameras that all linger at the start are 512 looks
+            # at once. What moves differs from this picture in the next one.
             self._background = Background(luma, pts)
-            self._pts, self._was_moving = pts, True
-            return True
+            self._pts, self._was_moving = pts, False
+            self._busy_at, self._looked_at = pts, float("-inf")
+            return False
         if pts == self._pts:  # a keyframe that was found still comes again to be looked at
             return self._was_moving
         change = self._background.change(luma)

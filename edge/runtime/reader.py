@@ -52,7 +52,8 @@ class Reader:
         self, camera: str, source: SourceOptions, wait: Callable[[int], float] = back_off_s
     ) -> None:
         self.n_packets = 0
-        self.n_headless = 0
+        self._n_headless = 0  # of connections that ended
+        self._ring: Ring | None = None
         self.n_connections = 0
         self._camera = camera
         self._source = source
@@ -68,6 +69,12 @@ class Reader:
         self._stream_time = 0.0
         self._has_ended = False
         self._thread = threading.Thread(target=self._run, name=f"reader-{camera}", daemon=True)
+
+    @property
+    def n_headless(self) -> int:
+        """Packets dropped because no keyframe had come before them."""
+        ring = self._ring
+        return self._n_headless + (0 if ring is None else ring.n_headless)
 
     @property
     def trouble(self) -> str:
@@ -156,6 +163,7 @@ class Reader:
         """One connection, from opening to a recording's end or the error that broke it."""
         source = self._source.open(not_before=self._stream_time)
         ring = Ring(seconds=RING_SECONDS, max_bytes=RING_BYTES, is_lossless=not source.is_live)
+        self._ring = ring
         try:
             for number, packet in enumerate(source.packets()):
                 if self._stopping.is_set():
@@ -170,7 +178,8 @@ class Reader:
                 if number == 0:
                     self._connected(Feed(source.stream, ring))
         finally:
-            self.n_headless += ring.n_headless
+            self._ring = None
+            self._n_headless += ring.n_headless
             ring.close()
             source.close()
 
