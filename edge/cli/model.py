@@ -7,11 +7,11 @@ import json
 import sys
 from pathlib import Path
 
-from edge.cli import FINE
+from edge.cli import FINE, _workbench
 from edge.detectors import Models, pull
-from edge.errors import ModelError
+from edge.errors import ModelError, ModelMissing
 
-HELP = "list the model cards, or fetch and verify a model's weights"
+HELP = "list, fetch, measure, compare and convert the models that detect"
 EXAMPLE = "edge model pull yolox-nano --from /media/usb/yolox_nano.onnx"
 
 
@@ -20,6 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="every model there is a card for")
     listing.add_argument("--json", action="store_true", help="one JSON list for scripts")
+    listing.set_defaults(act=_list)
     pulling = actions.add_parser("pull", help="download weights, or import them from a file")
     pulling.add_argument("name", metavar="MODEL", help="name of the card, such as yolox-nano")
     pulling.add_argument(
@@ -28,27 +29,38 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     pulling.add_argument(
         "--url", help="a mirror to download from; the SHA-256 stays the one on the card"
     )
+    _workbench.add_into(pulling)
     pulling.add_argument(
-        "--into",
-        type=Path,
-        default=Path("models"),
-        metavar="DIR",
-        help="folder of the search path to put it in (default: ./models)",
+        "--pin",
+        metavar="NAME",
+        help="accept FILE although no card has its SHA-256; NAME is who vouches for it",
     )
+    pulling.set_defaults(act=_pull)
+    _workbench.arguments(actions)
 
 
 def run(args: argparse.Namespace) -> int:
-    """List or pull."""
+    """Do what was asked."""
+    return int(args.act(args))
+
+
+def _pull(args: argparse.Namespace) -> int:
     models = Models.on_this_machine()
-    if args.action == "list":
-        return _list(models, as_json=args.json)
     card = models.card(args.name)
+    if args.pin is not None:
+        return _workbench.pin(card, args.source, args.into, args.pin)
+    if not card.weights:
+        raise ModelMissing(
+            f"the card of {card.name} accepts no file yet. {card.obtain} Then run `edge model pull "
+            f"{card.name} --from FILE --pin NAME`, where NAME is who vouches for the file"
+        )
     path = pull(card, args.into, args.source, _progress, url=args.url)
     print(f"{args.name}: {path}, SHA-256 verified")
     return FINE
 
 
-def _list(models: Models, *, as_json: bool) -> int:
+def _list(args: argparse.Namespace) -> int:
+    models = Models.on_this_machine()
     rows = []
     for name in models.names():
         row = {"name": name, "family": "", "licence": "", "weights": ""}
@@ -59,11 +71,12 @@ def _list(models: Models, *, as_json: bool) -> int:
         except ModelError as exc:
             row["weights"] = f"- ({type(exc).__name__})"
         rows.append(row)
-    if as_json:
+    if args.json:
         print(json.dumps(rows, indent=2))
         return FINE
+    widths = {key: max(len(row[key]) for row in rows) for key in ("name", "family", "licence")}
     for row in rows:
-        print(f"{row['name']:16} {row['family']:8} {row['licence']:12} {row['weights']}")
+        print("  ".join(f"{row[key]:{n}}" for key, n in widths.items()), row["weights"], sep="  ")
     if any(row["weights"].startswith("-") for row in rows):
         print("weights are fetched with `edge model pull NAME [--from FILE]`", file=sys.stderr)
     return FINE
