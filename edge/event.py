@@ -19,8 +19,12 @@ Kind: TypeAlias = Literal[
     "zone_entered",
     "loitering",
     "camera_lost",
+    "camera_frozen",
+    "camera_covered",
+    "camera_moved",
     "detector_stalled",
     "analysis_degraded",
+    "clock_unsure",
 ]
 Phase: TypeAlias = Literal["begin", "update", "end", "pulse"]
 Priority: TypeAlias = Literal["info", "review", "alert"]

@@ -14,6 +14,7 @@ from edge.detectors import Detector
 from edge.event import Event
 from edge.frame import Frame, Stamp
 from edge.gates import Gate
+from edge.health import Check, Checks
 from edge.masks import Masks
 from edge.packet import Packet
 from edge.rules import Rule
@@ -29,7 +30,7 @@ class Step:
         frame: The frame as it was analysed, masks applied.
         detections: None where the gate saw no reason to look.
         tracks: None with them.
-        events: In the order of the rules.
+        events: About the picture first, then in the order of the rules.
     """
 
     frame: Frame
@@ -39,16 +40,40 @@ class Step:
 
 
 class Pipeline:
-    """Everything one camera does with a picture."""
+    """Everything one camera does with a picture.
+
+    Args:
+        masks: Privacy: black before anything else sees the picture.
+        gate: When to look.
+        detector: What is there.
+        tracker: What is the same as before.
+        rules: What is worth an event.
+        checks: What can be wrong with the picture, most serious first. The rules go on
+            meanwhile: what they still see is true.
+    """
 
     def __init__(
-        self, masks: Masks, gate: Gate, detector: Detector, tracker: Tracker, rules: Sequence[Rule]
+        self,
+        masks: Masks,
+        gate: Gate,
+        detector: Detector,
+        tracker: Tracker,
+        rules: Sequence[Rule],
+        *,
+        checks: Sequence[Check] = (),
     ) -> None:
         self._masks = masks
         self._gate = gate
         self._detector = detector
         self._tracker = tracker
         self.rules = tuple(rules)
+        self._checks = Checks(checks)
+        self._unsaid: list[Event] = []  # about a picture at which the detector then failed
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What is wrong with the picture, in words, most serious first; empty where it is well."""
+        return self._checks.troubles
 
     @property
     def is_idle(self) -> bool:
@@ -73,15 +98,18 @@ class Pipeline:
         """Judge one frame.
 
         Raises:
-            DetectorStalled: The engine gave no answer; nothing was judged.
+            DetectorStalled: The engine gave no answer; nothing was judged. What was found wrong
+                with the picture comes with the next step.
         """
         frame = self._masks.apply(frame)
-        if not self._gate.is_open(frame, is_following=self._tracker.is_following):
-            return Step(frame, None, None, [])
-        detections = self._detector.detect(frame)
-        tracks = self._tracker.update(detections)
-        events = [event for rule in self.rules for event in rule.update(tracks)]
-        return Step(frame, detections, tracks, events)
+        self._unsaid += self._checks.look(frame)
+        detections = tracks = None
+        events: list[Event] = []
+        if self._gate.is_open(frame, is_following=self._tracker.is_following):
+            detections = self._detector.detect(frame)
+            tracks = self._tracker.update(detections)
+            events = [event for rule in self.rules for event in rule.update(tracks)]
+        return Step(frame, detections, tracks, self._take_unsaid() + events)
 
     def close(self, stamp: Stamp, reason: str) -> list[Event]:
         """End what is open: nobody will see it end.
@@ -90,4 +118,9 @@ class Pipeline:
             stamp: When the last picture was seen.
             reason: Such as `camera lost`; goes into every `end`.
         """
-        return [event for rule in self.rules for event in rule.close(stamp, reason)]
+        events = self._take_unsaid() + self._checks.close(stamp, reason)
+        return events + [event for rule in self.rules for event in rule.close(stamp, reason)]
+
+    def _take_unsaid(self) -> list[Event]:
+        events, self._unsaid = self._unsaid, []
+        return events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ def encode(
     codec: str = "libx264",
     is_steady: bool = False,
     has_box: bool = True,
+    size_wh: tuple[int, int] = (WIDTH, HEIGHT),
+    ticks: Sequence[int] | None = None,
+    container_options: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a clip whose luma tells the frame's number: 40 + 2 a frame, a white box moving right.
 
@@ -35,30 +39,45 @@ def encode(
         codec: FFmpeg's name of an encoder.
         is_steady: Leave the background alone, so that only the box changes.
         has_box: Draw the box.
+        size_wh: Of the picture, even numbers; the box stays where it is.
+        ticks: When each frame is shown, in units of 1 / fps; evenly if None.
+        container_options: FFmpeg's options of the container, such as `output_ts_offset`.
     """
-    with av.open(str(path), "w") as container:
+    width, height = size_wh
+    with av.open(str(path), "w", options=dict(container_options or {})) as container:
         stream: Any = container.add_stream(codec, rate=fps)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        if codec == "libx264":
-            stream.options = {
-                "g": str(gop),
-                "bf": str(b_frames),
-                "crf": "10",
-                "sc_threshold": "0",
-                "preset": "veryfast",
-            }
+        stream.width, stream.height = width, height
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.options = _encoder_options(codec, gop, b_frames)
         stream.time_base = Fraction(1, fps)
         for index in range(n_frames):
-            picture = np.full((HEIGHT * 3 // 2, WIDTH), 128, np.uint8)
-            picture[:HEIGHT] = 90 if is_steady else 40 + 2 * index
+            picture = np.full((height * 3 // 2, width), 128, np.uint8)
+            picture[:height] = 90 if is_steady else 40 + 2 * index
             if has_box:
                 left = 10 + 3 * index
                 picture[60:120, left : left + 40] = 235
-            frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
-            frame.pts = index
+            frame = av.VideoFrame.from_ndarray(picture, format=stream.pix_fmt)
+            frame.pts = index if ticks is None else ticks[index]
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
+
+
+def _encoder_options(codec: str, gop: int, b_frames: int) -> dict[str, str]:
+    if codec == "libx264":
+        return {
+            "g": str(gop),
+            "bf": str(b_frames),
+            "crf": "10",
+            "sc_threshold": "0",
+            "preset": "veryfast",
+        }
+    if codec == "libx265":
+        own = f"keyint={gop}:min-keyint={gop}:bframes={b_frames}:scenecut=0:log-level=none"
+        return {"preset": "ultrafast", "crf": "10", "x265-params": f"{own}:pools=1"}
+    if codec == "mjpeg":  # RTP knows JPEG's standard tables only
+        return {"huffman": "default", "qmin": "3", "qmax": "3"}
+    return {}
 
 
 def background_number(luma: NDArray[np.uint8]) -> int:

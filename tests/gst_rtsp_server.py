@@ -1,4 +1,7 @@
-"""An RTSP camera on loopback: serves a recorded H.264 stream for ever, in real time.
+"""An RTSP camera on loopback: serves a recorded stream for ever, in real time.
+
+H.264, H.265 or MJPEG, as the clip is; over TCP or UDP, as the client asks; over TLS where it is
+given a certificate. It can lose packets and begin anywhere in RTP's 32 bits of time.
 
 Run by the system's Python, because GStreamer's bindings come as Debian packages and not from
 PyPI; nothing here imports the appliance. `tests.rtsp_camera` starts it, and so may a person:
@@ -27,7 +30,18 @@ PACKAGES = (
 )
 MISSING = 3
 DEMUXERS = {".mp4": "qtdemux", ".mkv": "matroskademux"}
-ELEMENTS = ("appsrc", "appsink", "qtdemux", "matroskademux", "h264parse", "rtph264pay", "rtpbin")
+PAYLOADERS = {
+    # The parameter sets before every keyframe, as cameras send them. The payloaders could add
+    # them too, but do so before every slice of it, which tears the picture apart.
+    "video/x-h264": "h264parse config-interval=-1 ! rtph264pay pt=96",
+    "video/x-h265": "h265parse config-interval=-1 ! rtph265pay pt=96",
+    "image/jpeg": "jpegparse ! rtpjpegpay pt=26",
+}
+BARE = "application/x-rtp,media=video,encoding-name=H264,clock-rate=90000,payload=96"
+ELEMENTS = (
+    *("appsrc", "appsink", "identity", "capssetter", "qtdemux", "matroskademux", "rtpbin"),
+    *("h264parse", "rtph264pay", "h265parse", "rtph265pay", "jpegparse", "rtpjpegpay"),
+)
 SECOND_NS = 1_000_000_000
 
 try:
@@ -35,7 +49,7 @@ try:
 
     for namespace in ("Gst", "GstRtsp", "GstRtspServer"):
         gi.require_version(namespace, "1.0")
-    from gi.repository import GLib, Gst, GstRtsp, GstRtspServer
+    from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer
 
     Gst.init(None)
     absent = [name for name in ELEMENTS if Gst.ElementFactory.find(name) is None]
@@ -79,7 +93,7 @@ def later(unit: Gst.Buffer, by_ns: int) -> Gst.Buffer:
 
 
 def read(clip: Path) -> Recording:
-    """Demux the clip's H.264 track.
+    """Demux the clip's video.
 
     Raises:
         ValueError: The container is not one of `DEMUXERS`, or holds less than two pictures.
@@ -87,8 +101,10 @@ def read(clip: Path) -> Recording:
     if clip.suffix not in DEMUXERS:
         raise ValueError(f"{clip}: expected a name that ends in {' or '.join(DEMUXERS)}")
     pipeline = Gst.parse_launch(
-        f"filesrc name=file ! {DEMUXERS[clip.suffix]} ! video/x-h264 ! appsink name=units sync=0"
+        f"filesrc name=file ! {DEMUXERS[clip.suffix]} ! capsfilter name=codecs"
+        " ! appsink name=units sync=0"
     )
+    pipeline.get_by_name("codecs").set_property("caps", Gst.caps_from_string(";".join(PAYLOADERS)))
     pipeline.get_by_name("file").set_property("location", str(clip))
     sink = pipeline.get_by_name("units")
     pipeline.set_state(Gst.State.PLAYING)
@@ -97,7 +113,9 @@ def read(clip: Path) -> Recording:
         samples.append(sample)
     pipeline.set_state(Gst.State.NULL)
     if len(samples) < 2:
-        raise ValueError(f"{clip}: expected H.264 video, found {len(samples)} pictures of it")
+        raise ValueError(
+            f"{clip}: expected H.264, H.265 or MJPEG, found {len(samples)} pictures of it"
+        )
 
     units = [sample.get_buffer() for sample in samples]
     earliest_ns = min(min(unit.pts, unit.dts) for unit in units)
@@ -107,6 +125,23 @@ def read(clip: Path) -> Recording:
         units=[later(unit, -earliest_ns) for unit in units],
         period_ns=span_ns + span_ns // (len(units) - 1),
     )
+
+
+def launch(recording: Recording, options: argparse.Namespace) -> str:
+    """The pipeline from clip to RTP.
+
+    `units` asks for one at a time (max-bytes=1): memory stays flat however long the clip. Loss is
+    after the payloader, which makes it the network's.
+    """
+    payloader = PAYLOADERS[recording.caps.get_structure(0).get_name()]
+    if options.rtp_start >= 0:
+        payloader += f" timestamp-offset={options.rtp_start}"
+    steps = ["appsrc name=units format=time max-bytes=1", payloader]
+    if options.loss > 0.0:
+        steps.append(f"identity drop-probability={options.loss}")
+    if options.bare_sdp:
+        steps.append(f'capssetter replace=true join=false caps="{BARE}"')
+    return f"( {' ! '.join(steps)} name=pay0 )"
 
 
 def feed(_factory: object, media: GstRtspServer.RTSPMedia, recording: Recording) -> None:
@@ -120,18 +155,32 @@ def feed(_factory: object, media: GstRtspServer.RTSPMedia, recording: Recording)
     source.connect("need-data", push, recording.rounds())
 
 
+def report(_factory: object, media: GstRtspServer.RTSPMedia, every_ns: int) -> None:
+    """Let a new stream send RTCP sender reports this often; five seconds by default."""
+
+    def prepared(media: GstRtspServer.RTSPMedia) -> None:
+        media.get_stream(0).get_rtpsession().set_property("rtcp-min-interval", every_ns)
+
+    media.connect("prepared", prepared)
+
+
 def guard(
     server: GstRtspServer.RTSPServer,
     factory: GstRtspServer.RTSPMediaFactory,
-    user: str,
-    password: str,
+    options: argparse.Namespace,
 ) -> None:
-    """Let only this user look, by digest authentication, which is what cameras ask for."""
+    """Let only this user look, by digest authentication, which is what cameras ask for; by TLS."""
     viewer = GstRtspServer.RTSPToken()
     viewer.set_string("media.factory.role", "viewer")
     door = GstRtspServer.RTSPAuth()
-    door.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
-    door.add_digest(user, password, viewer)
+    if options.certificate is not None:
+        files = (str(options.certificate), str(options.key))
+        door.set_tls_certificate(Gio.TlsCertificate.new_from_files(*files))
+    if options.user is None:
+        door.set_default_token(viewer)
+    else:
+        door.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+        door.add_digest(options.user, options.password, viewer)
     server.set_auth(door)
     permissions = GstRtspServer.RTSPPermissions()
     for right in ("media.factory.access", "media.factory.construct"):
@@ -141,8 +190,9 @@ def guard(
 
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description="Serve a clip as an RTSP camera on 127.0.0.1.")
-    parser.add_argument("clip", type=Path, help="H.264 in .mp4 or .mkv")
+    parser = argparse.ArgumentParser(description="Serve a clip as an RTSP camera.")
+    parser.add_argument("clip", type=Path, help="H.264, H.265 or MJPEG in .mp4 or .mkv")
+    parser.add_argument("--address", default="127.0.0.1", help="where it listens")
     parser.add_argument("--port", type=int, default=0, help="0 (the default) takes a free one")
     parser.add_argument("--path", default="stream")
     parser.add_argument("--user", help="with --password: nobody else may look")
@@ -150,9 +200,18 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--shared", action="store_true", help="all clients see one stream, not each from the start"
     )
+    parser.add_argument("--certificate", type=Path, help="with --key (both PEM): serve rtsps://")
+    parser.add_argument("--key", type=Path)
+    parser.add_argument("--loss", type=float, default=0.0, help="fraction of RTP packets to lose")
+    parser.add_argument(
+        "--bare-sdp", action="store_true", help="describe H.264 without its parameter sets"
+    )
+    parser.add_argument("--rtp-start", type=int, default=-1, help="the first picture's RTP time")
+    parser.add_argument("--report-s", type=float, default=5.0, help="between RTCP sender reports")
     options = parser.parse_args()
-    if (options.user is None) != (options.password is None):
-        parser.error("--user and --password go together")
+    for one, other in (("user", "password"), ("certificate", "key")):
+        if (getattr(options, one) is None) != (getattr(options, other) is None):
+            parser.error(f"--{one} and --{other} go together")
     return options
 
 
@@ -169,24 +228,19 @@ def main() -> int:
         sys.stderr.write(f"{problem}\n")
         return 2
 
-    # `units` asks for one at a time (max-bytes=1): memory stays flat however long the clip.
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(
-        "( appsrc name=units format=time max-bytes=1"
-        # The parameter sets before every keyframe, as cameras send them. The payloader could add
-        # them too, but does so before every slice of it, which tears the picture apart.
-        " ! h264parse config-interval=-1 ! rtph264pay name=pay0 pt=96 )"
-    )
+    factory.set_launch(launch(recording, options))
     factory.set_shared(options.shared)
     factory.connect("media-configure", feed, recording)
+    factory.connect("media-configure", report, round(options.report_s * SECOND_NS))
     server = GstRtspServer.RTSPServer()
-    server.set_address("127.0.0.1")
+    server.set_address(options.address)
     server.set_service(str(options.port))
-    if options.user is not None:
-        guard(server, factory, options.user, options.password)
+    if options.user is not None or options.certificate is not None:
+        guard(server, factory, options)
     server.get_mount_points().add_factory(f"/{options.path}", factory)
     if not server.attach(None):
-        sys.stderr.write(f"cannot listen on 127.0.0.1:{options.port}\n")
+        sys.stderr.write(f"cannot listen on {options.address}:{options.port}\n")
         return 1
 
     loop = GLib.MainLoop()
@@ -203,7 +257,9 @@ def main() -> int:
     GLib.timeout_add_seconds(1, watch_parent)
     for number in (signal.SIGTERM, signal.SIGINT):
         GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, stop)
-    sys.stdout.write(f"READY rtsp://127.0.0.1:{server.get_bound_port()}/{options.path}\n")
+    scheme = "rtsp" if options.certificate is None else "rtsps"
+    place = f"{options.address}:{server.get_bound_port()}/{options.path}"
+    sys.stdout.write(f"READY {scheme}://{place}\n")
     sys.stdout.flush()
     loop.run()
     return 0

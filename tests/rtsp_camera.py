@@ -6,6 +6,7 @@ skip, and the reason names the command that installs them.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import tempfile
@@ -27,11 +28,19 @@ class RtspCamera:
     while it is off, so that the same address comes back.
 
     Args:
-        clip: H.264 in MP4 or Matroska, at least two pictures.
+        clip: H.264, H.265 or MJPEG in MP4 or Matroska, at least two pictures.
         user: With `password`, who may look (digest authentication); None lets everyone in.
         password: See `user`.
         shared: All clients join one running stream, as with most cameras. Otherwise each gets
             the clip from its beginning, which makes a test repeatable.
+        address: Where it listens; loopback unless another interface is to be tested.
+        certificate: With `key`, both PEM files: it serves `rtsps://`.
+        key: See `certificate`.
+        loss: Fraction of its RTP packets that get lost on the way.
+        has_bare_sdp: It describes its H.264 without the parameter sets; those are in the stream.
+        rtp_start: RTP time of the first picture, 32 bits at 90 kHz; random if None.
+        report_s: Between its RTCP sender reports.
+        clock_s: How far its clock is ahead of this machine's.
     """
 
     def __init__(
@@ -41,8 +50,24 @@ class RtspCamera:
         password: str | None = None,
         *,
         shared: bool = False,
+        address: str = "127.0.0.1",
+        certificate: Path | None = None,
+        key: Path | None = None,
+        loss: float = 0.0,
+        has_bare_sdp: bool = False,
+        rtp_start: int | None = None,
+        report_s: float = 5.0,
+        clock_s: float = 0.0,
     ) -> None:
-        self._arguments = [str(clip), *(["--shared"] if shared else [])]
+        self._scheme = "rtsp" if certificate is None else "rtsps"
+        self._clock_s = clock_s
+        self._arguments = [str(clip), "--address", address, *(["--shared"] if shared else [])]
+        self._arguments += ["--loss", str(loss), "--report-s", str(report_s)]
+        self._arguments += ["--bare-sdp"] if has_bare_sdp else []
+        if rtp_start is not None:
+            self._arguments += ["--rtp-start", str(rtp_start)]
+        if certificate is not None and key is not None:
+            self._arguments += ["--certificate", str(certificate), "--key", str(key)]
         if user is not None and password is not None:
             self._arguments += ["--user", user, "--password", password]
         self._credentials = (user, password)
@@ -69,8 +94,9 @@ class RtspCamera:
     def url_as(self, user: str | None, password: str | None) -> str:
         """Give the address with these credentials, or with none."""
         if user is None or password is None:
-            return f"rtsp://{self._address}"
-        return f"rtsp://{quote(user, safe='')}:{quote(password, safe='')}@{self._address}"
+            return f"{self._scheme}://{self._address}"
+        who = f"{quote(user, safe='')}:{quote(password, safe='')}"
+        return f"{self._scheme}://{who}@{self._address}"
 
     def start(self) -> None:
         """Switch it on, and return when it listens.
@@ -83,14 +109,18 @@ class RtspCamera:
         with tempfile.TemporaryFile("w+") as complaints:
             try:
                 self._server = subprocess.Popen(
-                    command, stdout=subprocess.PIPE, stderr=complaints, text=True
+                    command,
+                    stdout=subprocess.PIPE,
+                    stderr=complaints,
+                    text=True,
+                    env=self._environment(),
                 )
             except FileNotFoundError:
                 pytest.skip(f"no {SYSTEM_PYTHON}; run: apt-get install python3")
             assert self._server.stdout is not None
             ready, _, url = self._server.stdout.readline().strip().partition(" ")
             if ready == "READY":
-                self._address = url.removeprefix("rtsp://")
+                self._address = url.partition("://")[2]
                 return
             status = self._server.wait()
             self._forget()
@@ -120,6 +150,20 @@ class RtspCamera:
     def thaw(self) -> None:
         """Let a frozen camera go on."""
         self._running().send_signal(signal.SIGCONT)
+
+    def _environment(self) -> dict[str, str]:
+        """The process's own; with another time of day where the camera's clock is wrong."""
+        if not self._clock_s:
+            return dict(os.environ)
+        library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+        if library is None:
+            pytest.skip("no way to put a clock wrong here; run: apt-get install faketime")
+        return {
+            **os.environ,
+            "LD_PRELOAD": str(library),
+            "FAKETIME": f"{self._clock_s:+}s",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
 
     def _running(self) -> subprocess.Popen[str]:
         if self._server is None:

@@ -34,7 +34,13 @@ PURE = [
     "detectors/_preprocess.py",
     "detectors/_nms.py",
     "detectors/motion.py",
+    "decoders/_colour.py",
+    "decoders/_continuity.py",
+    "decoders/_frame_numbers.py",
+    "sources/_camera_utc.py",
     "sources/_clock.py",
+    "sources/_leading.py",
+    "sources/_wrap.py",
     "config/schema.py",
     "config/check.py",
     "config/explain.py",
@@ -48,6 +54,7 @@ IMPURE = {
 ROOMS = ["sources", "decoders", "gates", "detectors", "trackers", "rules", "health", "sinks"]
 VENDORS = {
     "av": {"sources/_demux.py", "decoders/software.py", "site/film.py", "demo/street.py"},
+    "gi": {"decoders/_gstreamer.py"},
     "paho": {"sinks/mqtt.py", "sinks/_subscriber.py", "sinks/_session.py"},
     "onnxruntime": {"detectors/onnx.py"},
     "amqtt": {"demo/broker.py"},
@@ -116,7 +123,9 @@ def test_one_place_talks_to_each_vendor_library(vendor: str) -> None:
     assert users <= VENDORS[vendor]
 
 
-@pytest.mark.parametrize("room", ["sources", "gates", "detectors", "trackers", "rules", "sinks"])
+@pytest.mark.parametrize(
+    "room", ["sources", "decoders", "gates", "detectors", "trackers", "rules", "sinks"]
+)
 def test_a_kind_is_its_file_s_name_and_every_option_is_described(room: str) -> None:
     """Adding a kind is adding a file, and the editor explains each of its keys."""
     for kind, options in kinds(f"edge.{room}").items():

@@ -63,10 +63,11 @@ def check_camera(camera: Camera, folder: Path, exists: Callable[[Path], bool]) -
     Yields:
         Findings; see `edge.config.problem`.
     """
-    path = getattr(camera.source, "path", None)
-    if isinstance(path, Path) and not exists(folder / path):
-        remedy = "relative paths begin in the folder of appliance.yaml"
-        yield Finding(("source", "path"), f"there is no file {folder / path}", remedy)
+    for key in ("path", "ca_file"):
+        path = getattr(camera.source, key, None)
+        if isinstance(path, Path) and not exists(folder / path):
+            remedy = "relative paths begin in the folder of appliance.yaml"
+            yield Finding(("source", key), f"there is no file {folder / path}", remedy)
     yield from _check_shapes(camera)
     yield from _check_rules(camera)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from edge.decoders import DecoderOptions
 from edge.detectors import DetectorOptions
 from edge.gates import GateOptions
 from edge.options import Identifier, Options, Point, any_kind, kinds
@@ -34,12 +35,14 @@ def _spelt_out(value: Any) -> Any:
 
 if TYPE_CHECKING:
     AnySource = SourceOptions
+    AnyDecoder = DecoderOptions
     AnyDetector = DetectorOptions
     AnyGate = GateOptions
     AnyTracker = TrackerOptions
     AnyRule = RuleOptions
 else:
     AnySource = any_kind("edge.sources")
+    AnyDecoder = _named("edge.decoders")
     AnyDetector = any_kind("edge.detectors")
     AnyGate = _named("edge.gates")
     AnyTracker = _named("edge.trackers")
@@ -165,6 +168,14 @@ class Analyse(Options):
             examples=["motion"],
         ),
     ] = "always"  # type: ignore[assignment]
+    decoder: Annotated[
+        AnyDecoder,
+        Field(
+            validate_default=True,
+            description="What decodes the pictures: auto takes the chip of a Jetson where it can.",
+            examples=["auto"],
+        ),
+    ] = "auto"  # type: ignore[assignment]
     tracker: Annotated[
         AnyTracker,
         Field(

@@ -23,7 +23,8 @@ from pydantic import Field
 from edge.detections import ANY_LABEL, Detections, ModelRef
 from edge.detectors import DetectorOptions, Serve
 from edge.detectors._weights import Models
-from edge.frame import Frame, Plane
+from edge.frame import Frame
+from edge.luma import shrunk
 
 WIDTH_PX = 320
 """Width the luma is looked at: a person 100 px high in a 1080p picture is 17 px high there."""
@@ -49,7 +50,7 @@ camera turned by hand: the background is learnt anew instead of reporting one gi
 FULL_FILL = 0.5
 """A box this full of change has confidence 1; the median in the clips above is 0.57."""
 
-METHOD = "motion-1"
+METHOD = "motion-2"
 """Changes whenever the same frames would give other boxes."""
 
 
@@ -134,7 +135,7 @@ class MotionDetector:
         if frame.size_wh != self._size_wh:
             self._size_wh = frame.size_wh
             self._learn_from(frame.stamp.pts)
-        luma = _shrunk(frame.y)
+        luma = shrunk(frame.y, WIDTH_PX)
         self._n_seen += 1
         elapsed = max(0.0, frame.stamp.pts - self._last_pts)
         self._last_pts = frame.stamp.pts
@@ -182,18 +183,3 @@ def _background() -> cv2.BackgroundSubtractorMOG2:
     background = cv2.createBackgroundSubtractorMOG2(varThreshold=VARIANCE, detectShadows=False)
     background.setBackgroundRatio(BACKGROUND_RATIO)
     return background
-
-
-def _shrunk(luma: Plane) -> cv2.typing.MatLike:
-    """Luma at WIDTH_PX across, or as it is where it is smaller.
-
-    In two steps: at 1080p averaging all pixels at once takes 0.48 ms, this 0.15 ms.
-    """
-    height, width = luma.shape
-    if width <= WIDTH_PX:
-        return luma
-    high = max(1, round(height * WIDTH_PX / width))
-    if width > 2 * WIDTH_PX:
-        luma_twice = cv2.resize(luma, (2 * WIDTH_PX, 2 * high), interpolation=cv2.INTER_LINEAR)
-        return cv2.resize(luma_twice, (WIDTH_PX, high), interpolation=cv2.INTER_AREA)
-    return cv2.resize(luma, (WIDTH_PX, high), interpolation=cv2.INTER_AREA)

@@ -1,12 +1,14 @@
 """Attention: which packets of a connection are worth decoding.
 
-While nothing moves and nothing is followed only keyframes are decoded, and everything else costs
-no more than being kept. When something stirs, the ring is gone back over to before it began, so
-that nothing of it is missed; what was passed over is caught up faster than it happened.
+While nothing moves and nothing is followed only keyframes are decoded, about one a second, and
+everything else costs no more than being kept. When something stirs, the ring is gone back over to
+the last picture that was still, so that nothing is missed of how it began; what was passed over is
+caught up faster than it happened.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from edge.decoders import Decoder, Picture
@@ -16,7 +18,13 @@ from edge.ring import Ring, Taken
 
 MOST_GOP_S = 2.5
 """With keyframes further apart than this everything is decoded: a car is through the picture in
-2.3 s (car-detection.mp4, keyframes 4.8 s apart), and no keyframe would have shown it."""
+2.3 s (car-detection.mp4, keyframes 4.8 s apart), and no keyframe would have shown it. Packet sizes
+do not stand in for them: docs/gates.md."""
+
+LOOK_S = 0.9
+"""Keyframes nearer than this to the last one looked at are passed over while idle. A camera that
+sends nothing but keyframes (MJPEG) then costs one decoded picture a second, not fifteen; a tenth
+under the second, so that jitter does not make it every other second."""
 
 
 class Attention:
@@ -43,6 +51,8 @@ class Attention:
         self._was_idle = False
         self._gop_s = float("inf")  # time between keyframes, once two were seen
         self._keyframe_dts = float("-inf")
+        self._looked_pts = float("-inf")
+        self._n_unjudged = 0  # keyframes taken since the last picture that was found still
         self._behind_s = 0.0  # how far the last rewind put us behind on purpose
 
     def take(self, timeout_s: float) -> Taken | None:
@@ -66,40 +76,60 @@ class Attention:
             if n_skipped:
                 self._skipped(n_skipped)
 
+    @property
+    def cannot_rest(self) -> str:
+        """Why an idle camera is decoded whole all the same; empty where it is not."""
+        if self._gop_s <= MOST_GOP_S or math.isinf(self._gop_s):
+            return ""
+        return (
+            f"keyframes are {self._gop_s:.1f} s apart, so that every picture has to be decoded; "
+            f"set the camera to one every 1 to 2 s"
+        )
+
     def pictures(self, packet: Packet) -> list[Picture]:
         """What a packet shows, if it is worth decoding now; in order of `pts`."""
         self._measure_gop(packet)
+        self._n_unjudged += packet.is_keyframe
         if not self._pipeline.is_idle or self._gop_s > MOST_GOP_S:
             if self._was_idle:  # a look at a keyframe found something: see what follows it
-                return self._go_back(1)
+                return self._go_back()
+            self._n_unjudged = 0
             return self._decoder.decode(packet)
         self._was_idle = True
-        if not packet.is_keyframe:
-            self.n_passed += 1
-            if self._pipeline.stirs(packet):
-                self._pipeline.wake(packet.pts)
-                return self._go_back(1)
-            return []
-        self._decoder.reset()
-        pictures = self._decoder.decode(packet) + self._decoder.flush()
-        for picture in pictures:
-            if self._pipeline.stirs(picture.frame(self._camera, 0)):
-                # It may have begun right after the keyframe before this one.
-                self._pipeline.wake(picture.packet.pts)
-                return self._go_back(2)
-        return pictures
+        if packet.is_keyframe and packet.pts - self._looked_pts >= LOOK_S:
+            return self._look(packet)
+        self.n_passed += 1
+        # A keyframe's size tells how much there is to see, not how much of it moves.
+        if not packet.is_keyframe and self._pipeline.stirs(packet):
+            self._pipeline.wake(packet.pts)
+            return self._go_back()
+        return []
 
     def flush(self) -> Iterator[Picture]:
         """What is left when the connection has ended, one after the other.
 
-        While idle that is everything since the last keyframe: no other will come to tell whether
-        something moved in it.
+        While idle that is everything since the last picture found still: no other will come to
+        tell whether something moved in it.
         """
         if self._was_idle:
-            self._go_back(1)
+            self._go_back()
             while (taken := self._ring.take(0)) is not None:
                 yield from self._decoder.decode(taken.packet)
         yield from self._decoder.flush()
+
+    def _look(self, keyframe: Packet) -> list[Picture]:
+        """Decode one keyframe; if something stirs in it, go back instead of handing it out."""
+        self._decoder.reset()
+        pictures = self._decoder.decode(keyframe) + self._decoder.flush()
+        for picture in pictures:
+            if self._pipeline.stirs(picture.frame(self._camera, 0)):
+                # It may have begun right after the keyframe before this one.
+                self._pipeline.wake(picture.packet.pts)
+                return self._go_back()
+        if pictures:  # a damaged one is none, and the next one is looked at
+            self._looked_pts = keyframe.pts
+            self._n_unjudged = 0
+        return pictures
 
     def _measure_gop(self, packet: Packet) -> None:
         """Learn how far keyframes are apart; a gap that grows counts before it has ended."""
@@ -111,10 +141,12 @@ class Attention:
         elif gap_s > MOST_GOP_S:
             self._gop_s = gap_s
 
-    def _go_back(self, n_keyframes: int) -> list[Picture]:
+    def _go_back(self) -> list[Picture]:
+        """To the last picture that was found still."""
         self._was_idle = False
         self._decoder.reset()
-        self._behind_s = self._ring.rewind(n_keyframes)
+        self._behind_s = self._ring.rewind(self._n_unjudged + 1)
+        self._n_unjudged = 0
         return []
 
     def _skipped(self, n_packets: int) -> None:

@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 
-from edge.decoders import Picture
-from edge.decoders.software import SoftwareDecoder
-from edge.errors import DetectorStalled, SinkError
+from edge.decoders import DecoderOptions, Picture
+from edge.errors import DetectorStalled, EdgeError, SinkError
 from edge.event import Event, RuleState
 from edge.frame import Stamp
 from edge.gates import Rate
@@ -33,6 +32,9 @@ than a control room's patience."""
 
 LAG_S = 2.0
 """A watcher this far behind skips to the newest keyframe: an alert later than that is stale."""
+
+LATE_S = 2.0
+"""Pictures that arrive this late make stale alerts too: a network that is too narrow."""
 
 BLIND_S = 15.0
 """Packets that show no picture for this long are no watching either: longer than the keyframe
@@ -51,6 +53,7 @@ class Counters:
     n_passed: int = 0
     n_skipped: int = 0
     n_corrupt: int = 0
+    n_withheld: int = 0
     n_stalled: int = 0
     n_events: int = 0
     n_unstored: int = 0
@@ -78,6 +81,7 @@ class Camera:
         name: The camera's id.
         reader: Its packets.
         pipeline: What to do with its frames.
+        decoder: What decodes its packets.
         fps: Frames to analyse each second.
         reports: Takes events, status and rule states.
         degraded: Why it watches with less than was asked for; empty if it does not.
@@ -90,6 +94,7 @@ class Camera:
         reader: Reader,
         pipeline: Pipeline,
         *,
+        decoder: DecoderOptions,
         fps: float,
         reports: Reports,
         degraded: str = "",
@@ -99,6 +104,7 @@ class Camera:
         self.counters = Counters()
         self.reader = reader
         self._pipeline = pipeline
+        self._decoder = decoder
         self._rate = Rate(fps)
         self._reports = reports
         self._degraded = degraded
@@ -109,6 +115,7 @@ class Camera:
         self._pictured_at = time.monotonic()
         self._stalled_since: float | None = None
         self._skips = Recurring()
+        self._delays = Recurring()
         self._damage = Recurring()
         self._damage_logged_at = float("-inf")
         self._is_read_out = False  # the newest connection ended, and all of it was analysed
@@ -171,6 +178,10 @@ class Camera:
             feed, self._is_read_out = following, False
             try:
                 self._watch(feed)
+            except EdgeError as exc:  # nothing here decodes it
+                self._failure = str(exc)
+                feed = None
+                self._stopping.wait(1.0)
             except Exception as exc:
                 # A fault of ours on one picture must not end the watching, nor pass unsaid.
                 log.exception("camera %s: internal error, going on", self.name)
@@ -180,15 +191,19 @@ class Camera:
 
     def _watch(self, feed: Feed) -> None:
         """Analyse one connection until it ends."""
-        decoder = SoftwareDecoder(feed.stream)
+        decoder = self._decoder.open(feed.stream)
         attention = Attention(self.name, feed.ring, decoder, self._pipeline)
         before = replace(self.counters)
+        complaint = ""
         try:
             while not self._stopping.is_set():
                 attention.keep_up(LAG_S)
                 taken = attention.take(0.5)
                 if taken is not None:
                     self._analyse(attention.pictures(taken.packet))
+                    if not complaint and self._pipeline.is_idle and attention.cannot_rest:
+                        complaint = attention.cannot_rest
+                        log.warning("camera %s: %s", self.name, complaint)
                 elif feed.ring.is_read_out:
                     self._analyse(attention.flush())
                     self._is_read_out = True
@@ -197,23 +212,31 @@ class Camera:
                     self._check()
                 self.counters.n_passed = before.n_passed + attention.n_passed
                 self._note_drops(
-                    before.n_skipped + attention.n_skipped, before.n_corrupt + decoder.n_corrupt
+                    before.n_skipped + attention.n_skipped,
+                    before.n_corrupt + decoder.n_corrupt,
+                    before.n_withheld + decoder.n_withheld,
                 )
         finally:
             decoder.close()
 
-    def _note_drops(self, n_skipped: int, n_corrupt: int) -> None:
+    def _note_drops(self, n_skipped: int, n_corrupt: int, n_withheld: int) -> None:
         """Count what was not analysed, and remember when, so that it is said if it lasts."""
-        now = time.monotonic()
-        if n_skipped != self.counters.n_skipped:
-            self.counters.n_skipped = n_skipped
+        now, counters = time.monotonic(), self.counters
+        if n_skipped != counters.n_skipped:
+            counters.n_skipped = n_skipped
             self._skips.note(now)
-        if n_corrupt != self.counters.n_corrupt:
-            self.counters.n_corrupt = n_corrupt
-            self._damage.note(now)
-            if now - self._damage_logged_at >= 1.0:  # a bad line damages hundreds a second
-                self._damage_logged_at = now
-                log.warning("camera %s: %d damaged packets so far", self.name, n_corrupt)
+        if (n_corrupt, n_withheld) == (counters.n_corrupt, counters.n_withheld):
+            return
+        counters.n_corrupt, counters.n_withheld = n_corrupt, n_withheld
+        self._damage.note(now)
+        if now - self._damage_logged_at >= 1.0:  # a bad line damages hundreds a second
+            self._damage_logged_at = now
+            log.warning(
+                "camera %s: %d packets damaged or missing so far, %d withheld until a keyframe",
+                self.name,
+                n_corrupt,
+                n_withheld,
+            )
 
     def _analyse(self, pictures: Iterable[Picture]) -> None:
         for picture in pictures:
@@ -251,6 +274,7 @@ class Camera:
             waiting=waiting,
             stalled=stalled if stalled or self._stalled_since is None else None,
             less=self._less(),
+            scene=self._pipeline.troubles,
             clock=self._clock_doubt() or self.reader.clock_doubt,
             unstored=f"{unstored} events could not be stored" if unstored else "",
         )
@@ -274,6 +298,10 @@ class Camera:
             return self._failure or self._degraded
         if self._skips.lasts(self._beat_at):
             return "analysis cannot keep up and skips to the newest picture"
+        if self.reader.late_s > LATE_S and not self.reader.has_ended:
+            self._delays.note(self._beat_at)
+        if self._delays.lasts(self._beat_at):
+            return "pictures arrive seconds late; the network to the camera is too narrow for it"
         if self._damage.lasts(self._beat_at):
             return "pictures arrive damaged and are not analysed; check the network to the camera"
         return ""
@@ -297,6 +325,10 @@ class Camera:
             except SinkError as exc:
                 self.counters.n_unstored += 1
                 log.error("camera %s: event %s not stored: %s", self.name, event.kind, exc)
+            except Exception:
+                # A fault of ours must not keep the rest from being said, the ends at a stop least.
+                self.counters.n_unstored += 1
+                log.exception("camera %s: event %s not stored", self.name, event.kind)
 
 
 def _now(camera: str) -> Stamp:

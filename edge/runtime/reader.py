@@ -12,6 +12,7 @@ from edge.backoff import back_off_s
 from edge.errors import SourceError, SourceRefused
 from edge.packet import Stream
 from edge.ring import Ring
+from edge.runtime.clock import utc_now
 from edge.sources import SourceOptions
 
 log = logging.getLogger("edge.camera")
@@ -51,7 +52,8 @@ class Reader:
         self, camera: str, source: SourceOptions, wait: Callable[[int], float] = back_off_s
     ) -> None:
         self.n_packets = 0
-        self.n_headless = 0
+        self._n_headless = 0  # of connections that ended
+        self._ring: Ring | None = None
         self.n_connections = 0
         self._camera = camera
         self._source = source
@@ -62,10 +64,17 @@ class Reader:
         self._stopping = threading.Event()
         self._trouble = "connecting"
         self._clock_doubt = ""
+        self._late_s = 0.0
         self._heard_at = time.monotonic()
         self._stream_time = 0.0
         self._has_ended = False
         self._thread = threading.Thread(target=self._run, name=f"reader-{camera}", daemon=True)
+
+    @property
+    def n_headless(self) -> int:
+        """Packets dropped because no keyframe had come before them."""
+        ring = self._ring
+        return self._n_headless + (0 if ring is None else ring.n_headless)
 
     @property
     def trouble(self) -> str:
@@ -76,6 +85,11 @@ class Reader:
     def clock_doubt(self) -> str:
         """Why the times of its packets are in doubt; empty while they are not."""
         return self._clock_doubt
+
+    @property
+    def late_s(self) -> float:
+        """How long after it was taken the newest packet of a live camera came, as far as known."""
+        return self._late_s
 
     @property
     def silent_s(self) -> float:
@@ -149,6 +163,7 @@ class Reader:
         """One connection, from opening to a recording's end or the error that broke it."""
         source = self._source.open(not_before=self._stream_time)
         ring = Ring(seconds=RING_SECONDS, max_bytes=RING_BYTES, is_lossless=not source.is_live)
+        self._ring = ring
         try:
             for number, packet in enumerate(source.packets()):
                 if self._stopping.is_set():
@@ -156,17 +171,22 @@ class Reader:
                 ring.append(packet)
                 self._heard_at = time.monotonic()
                 self._clock_doubt = source.clock_doubt
+                if source.is_live:
+                    self._late_s = (utc_now() - packet.captured_at).total_seconds()
                 self._stream_time = max(self._stream_time, packet.pts)
                 self.n_packets += 1
                 if number == 0:
                     self._connected(Feed(source.stream, ring))
         finally:
-            self.n_headless += ring.n_headless
+            self._ring = None
+            self._n_headless += ring.n_headless
             ring.close()
             source.close()
 
     def _connected(self, feed: Feed) -> None:
-        log.info("camera %s: %s, %dx%d", self._camera, feed.stream.codec, *feed.stream.size_wh)
+        codec, (width, height) = feed.stream.codec, feed.stream.size_wh
+        size = f"{width}x{height}" if width else "size in the stream"
+        log.info("camera %s: %s, %s", self._camera, codec, size)
         self.n_connections += 1
         self._trouble = ""
         with self._changed:

@@ -137,6 +137,7 @@ class Service:
             options.camera,
             Reader(options.camera, options.source),
             pipeline_of(options, engine),
+            decoder=options.analyse.decoder,
             fps=options.analyse.fps,
             reports=Reports(self._publisher.emit, self._report_status, self._report_rule),
             degraded=degraded,

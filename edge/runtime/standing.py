@@ -69,7 +69,7 @@ class Standing:
         self._lost = Condition("camera_lost", begin_s=0.0, end_s=0.0)
         self._stalled = Condition("detector_stalled", begin_s=0.0, end_s=1.0)
         self._less = Condition("analysis_degraded", begin_s=0.0, end_s=5.0)
-        self._clock = Condition("clock_unsure", begin_s=0.0, end_s=5.0)
+        self._clock = Condition("clock_unsure", begin_s=0.0, end_s=5.0, priority="review")
         self.status = Status("lost", "connecting", datetime.now(timezone.utc))
 
     @property

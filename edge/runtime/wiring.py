@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from edge.config.schema import Camera as CameraOptions
 from edge.detectors import Engine
+from edge.health import Check
+from edge.health.covered import Covered
+from edge.health.frozen import Frozen
+from edge.health.moved import Moved
+from edge.health.view import View
 from edge.masks import Masks
 from edge.pipeline import Pipeline
 from edge.rules import Scene
@@ -12,6 +17,13 @@ from edge.rules import Scene
 def scene_of(options: CameraOptions) -> Scene:
     """The shapes of one camera."""
     return Scene(dict(options.zones), dict(options.lines))
+
+
+def checks() -> tuple[Check, ...]:
+    """What can be wrong with a camera's picture, most serious first; nothing learnt yet."""
+    frozen = Frozen()
+    view = View(frozen)
+    return frozen, Covered(view), Moved(view)
 
 
 def pipeline_of(options: CameraOptions, engine: Engine) -> Pipeline:
@@ -28,4 +40,5 @@ def pipeline_of(options: CameraOptions, engine: Engine) -> Pipeline:
         engine.detector(),
         options.analyse.tracker.build(),
         [rule.build(scene, options.camera) for rule in options.rules],
+        checks=checks(),
     )

@@ -16,7 +16,6 @@ from typing import Literal, TypeAlias
 
 from edge.config import Config
 from edge.config.schema import Camera
-from edge.decoders.software import SoftwareDecoder
 from edge.detectors import DetectorOptions, Models, open_engine, unbatched
 from edge.errors import EdgeError, SourceError
 from edge.runtime.clock import OLDEST, is_synchronised, utc_now
@@ -103,7 +102,7 @@ def _camera(options: Camera) -> Check:
     except SourceError as exc:
         return Check(label, "red", str(exc))
     try:
-        decoder = SoftwareDecoder(source.stream)
+        decoder = options.analyse.decoder.open(source.stream)
         for number, packet in enumerate(source.packets()):
             pictures = decoder.decode(packet) if number or packet.is_keyframe else []
             if pictures:

@@ -25,6 +25,10 @@ class Source(Protocol):
     def is_live(self) -> bool:
         """Packets arrive whether or not anyone is ready; a recording waits instead."""
 
+    @property
+    def clock_doubt(self) -> str:
+        """Why the times of its packets are in doubt; empty where they are not."""
+
     def packets(self) -> Iterator[Packet]:
         """Yield packets in decoding order until the recording ends.
 

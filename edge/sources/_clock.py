@@ -3,7 +3,8 @@
 Stream time (`pts`) is the box's monotonic clock at the first picture plus the stream's own
 differences, so it runs on through reconnections and never goes back. UTC is the moment of arrival
 less how much later than the quickest packet of the last minute this one came: network and encoder
-jitter disappear from it, what stays unknown is the quickest packet's own delay.
+jitter disappear from it, what stays unknown is the quickest packet's own delay. Where the camera
+tells UTC itself, `_camera_utc` weighs that against arrival.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from edge.sources._camera_utc import CameraUtc
+
 CAMERA_DELAY_MS = 250
 """Assumed bound of exposure, encoding and network of the quickest packet. Without the camera's
-own clock (RTCP sender reports) this part cannot be measured, so it is stated, not corrected."""
+own clock this part cannot be measured, so it is stated, not corrected."""
 
 LONGEST_STEP_S = 10.0
 """A stream whose timestamps and arrivals disagree by more has restarted its clock."""
@@ -33,21 +36,33 @@ class Placed:
     clock_ms: int
 
 
-class ArrivalClock:
-    """Times of one connection to a camera that does not tell UTC.
+class LiveClock:
+    """Times of one connection to a camera.
 
     Args:
         not_before: Stream time that earlier connections reached.
+        hold_s: How long even the quickest packet is held back before it can be seen to arrive.
     """
 
-    def __init__(self, not_before: float = 0.0) -> None:
+    def __init__(self, not_before: float = 0.0, hold_s: float = 0.0) -> None:
+        self._utc = CameraUtc(CAMERA_DELAY_MS + round(hold_s * 1000))
         self._offset: float | None = None
         self._is_guessed = False  # the offset stands on arrival alone
         self._last_dts = not_before
         self._delays: deque[tuple[float, float]] = deque()
 
+    @property
+    def doubt(self) -> str:
+        """Why its UTC is in doubt; empty where it is not."""
+        return self._utc.doubt
+
     def place(
-        self, pts: float | None, dts: float | None, arrived: float, arrived_at: datetime
+        self,
+        pts: float | None,
+        dts: float | None,
+        arrived: float,
+        arrived_at: datetime,
+        told_s: float | None = None,
     ) -> Placed:
         """Place one packet, in decoding order.
 
@@ -56,6 +71,8 @@ class ArrivalClock:
             dts: The stream's decoding time in seconds, None where it has none.
             arrived: Monotonic time of arrival, seconds.
             arrived_at: UTC of arrival.
+            told_s: UTC of capture as the camera tells it, seconds since 1970; None where it
+                does not.
 
         Returns:
             Its times; `dts` never decreases, `pts` is never before `dts`.
@@ -65,7 +82,7 @@ class ArrivalClock:
         if pts is not None and self._is_guessed:
             self._offset = None  # the stream's own clock after all: begin with that
         self._is_guessed = pts is None
-        if pts is None:  # as FFmpeg gives the first packet of an RTSP stream
+        if pts is None:  # a stream without timestamps
             pts = arrived if self._offset is None else arrived - self._offset
         if dts is None:
             dts = pts
@@ -89,9 +106,7 @@ class ArrivalClock:
             self._delays.pop()
         self._delays.append((arrived, delay))
         lateness = delay - self._delays[0][1]
-        return Placed(
-            max(pts + self._offset, on_axis),
-            on_axis,
-            arrived_at - timedelta(seconds=lateness),
-            CAMERA_DELAY_MS,
+        captured_at, clock_ms = self._utc.settle(
+            arrived_at - timedelta(seconds=lateness), told_s, on_axis
         )
+        return Placed(max(pts + self._offset, on_axis), on_axis, captured_at, clock_ms)

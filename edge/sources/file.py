@@ -80,6 +80,8 @@ class FileSource:
         """In real time nothing waits for a slow reader."""
         return self._options.realtime
 
+    clock_doubt = ""
+
     def packets(self) -> Iterator[Packet]:
         """Yield packets until the recording ends; for ever where it loops."""
         began, began_at = time.monotonic(), datetime.now(timezone.utc)
@@ -92,7 +94,7 @@ class FileSource:
             offset = end
             frame_s = 1.0 / (self.stream.fps or 25.0)
             try:
-                for data, raw_pts, raw_dts, is_keyframe in self._demuxer.packets():
+                for data, raw_pts, raw_dts, is_keyframe, _ in self._demuxer.packets():
                     dts = raw_dts if raw_dts is not None else raw_pts
                     pts = raw_pts if raw_pts is not None else dts
                     if pts is None or dts is None:  # raw streams: count pictures instead

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 
 import cv2
 
 from edge.detectors import Models
-from tests.bench import efficiency, stages
-from tests.bench.machine import describe
+from edge.site.bench import describe, efficiency, stages_ms
 from tests.conftest import shared_folder
 
 
@@ -36,13 +36,13 @@ def main() -> int:
         "clip": clip.name,
         "model": args.model,
     }
-    times = stages.measure(clip, models, args.model, args.frames)
+    times = stages_ms(clip, models, args.model, args.frames)
     result["stages, median ms"] = times
     for stage, ms in times.items():
         print(f"{stage:32} {ms:9.4f} ms")
     rows = []
     for n_cameras in (1, 4):
-        row = efficiency.measure(clip, models, args.model, n_cameras, args.seconds)
+        row = asdict(efficiency(clip, models, args.model, n_cameras, args.seconds))
         rows.append(row)
         print("  ".join(f"{name}: {value:g}" for name, value in row.items()))
     result["efficiency"] = rows

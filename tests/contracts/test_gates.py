@@ -49,6 +49,14 @@ def test_waking_ends_idleness(gate: Gate) -> None:
     assert gate.is_open(still(50.0), is_following=False)
 
 
+def test_it_goes_back_with_the_watcher(gate: Gate) -> None:
+    """What stirred at 50 s is judged from 48 s on, every picture of it."""
+    for i in range(400):
+        gate.is_open(still(i / 8), is_following=False)
+    gate.wake(50.0)
+    assert all(gate.is_open(still(48 + i / 8), is_following=False) for i in range(17))
+
+
 def test_a_change_of_picture_size_is_taken(gate: Gate) -> None:
     """A camera set to another resolution is looked at, and nothing breaks."""
     gate.is_open(still(0.0), is_following=False)

@@ -13,6 +13,7 @@ from edge.errors import SourceError
 from edge.options import kinds
 from edge.sources import SourceOptions
 from tests.clips import encode
+from tests.http_camera import HttpCamera
 from tests.rtsp_camera import RtspCamera
 
 KINDS = kinds("edge.sources")
@@ -20,6 +21,7 @@ SECRET = "hidden-p4ssword"  # noqa: S105 - of no camera
 
 UNREACHABLE: dict[str, dict[str, Any]] = {
     "rtsp": {"url": f"rtsp://viewer:{SECRET}@127.0.0.1:9/live?token={SECRET}"},
+    "http": {"url": f"http://viewer:{SECRET}@127.0.0.1:9/live.ts?token={SECRET}"},
     "file": {"path": f"/nowhere/{'x' * 20}.mp4"},
 }
 
@@ -53,16 +55,18 @@ def test_packets_begin_at_a_keyframe_run_forward_and_end_on_close(
 ) -> None:
     """Time never runs back, `pts` is not before `dts`, and closing twice is fine."""
     clip = encode(tmp_path / "clip.mp4", n_frames=60, fps=20, gop=10)
-    with RtspCamera(clip) as camera:
+    transport_stream = encode(tmp_path / "clip.ts", n_frames=60, fps=20, gop=10)
+    with RtspCamera(clip) as camera, HttpCamera(transport_stream, seconds=3.0) as server:
         settings: dict[str, dict[str, Any]] = {
             "rtsp": {"url": camera.url},
+            "http": {"url": server.url},
             "file": {"path": str(clip), "loop": True},
         }
         source = options(kind, **settings[kind]).open()
         packets = []
         for packet in source.packets():
             packets.append(packet)
-            if len(packets) == 40:
+            if len(packets) == 25:
                 source.close()
                 source.close()
                 break
@@ -72,6 +76,7 @@ def test_packets_begin_at_a_keyframe_run_forward_and_end_on_close(
     assert all(a.dts <= b.dts for a, b in pairwise(packets))
     assert all(packet.pts >= packet.dts for packet in packets)
     assert all(packet.captured_at.utcoffset() is not None for packet in packets)
+    assert source.clock_doubt == ""
 
 
 @pytest.mark.network

@@ -121,12 +121,13 @@ def test_anyone_else_is_refused(clip: Path, user: str | None, password: str | No
 def test_clients_share_a_stream_when_told_to(clip: Path) -> None:
     """A second client of a shared stream joins where the first one is, not at the clip's start."""
     with RtspCamera(clip, shared=True) as camera:
-        first, second = pictures(camera.url), pictures(camera.url)
+        first = pictures(camera.url)
         _, start = next(first)
         for _ in range(PICTURES // 2 + 2):
             next(first)
-        _, joined = next(second)
-    assert joined != start
+        # One may chance to join where the clip begins again; three in a row do not.
+        joined = {next(pictures(camera.url))[1] for _ in range(3)}
+    assert joined != {start}
 
 
 def test_it_comes_back_at_the_same_address(clip: Path) -> None:

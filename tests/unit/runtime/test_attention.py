@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -17,6 +18,7 @@ from edge.gates import Gate
 from edge.gates.always import Options as AlwaysOptions
 from edge.gates.motion import Options as MotionOptions
 from edge.masks import Masks
+from edge.packet import Packet, Stream
 from edge.pipeline import Pipeline
 from edge.ring import Ring
 from edge.runtime.attention import Attention
@@ -27,10 +29,11 @@ FPS, GOP, SECONDS = 10, 20, 20
 APPEARS, LEAVES = 11.3, 15.0
 
 
-def scene(path: Path, *, constant_rate: bool, gop: int = GOP) -> Path:
+def scene(path: Path, *, constant_rate: bool, gop: int = GOP, appears: float = APPEARS) -> Path:
     """Twenty seconds of a still yard; a dark box crosses from 11.3 s to 15.0 s."""
     random = np.random.default_rng(3)
     yard = random.integers(90, 140, (45, 80), np.uint8).repeat(8, 0).repeat(8, 1)
+    grain = random.normal(0, 3, (16, 360, 640))
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
@@ -41,11 +44,11 @@ def scene(path: Path, *, constant_rate: bool, gop: int = GOP) -> Path:
         }  # fmt: skip
         for index in range(SECONDS * FPS):
             picture = np.full((540, 640), 128, np.uint8)
-            noise = random.normal(0, 3, (360, 640)) if constant_rate else 0
+            noise = grain[random.integers(16)] if constant_rate else 0
             picture[:360] = np.clip(yard + noise, 0, 255)
             at = index / FPS
-            if APPEARS <= at < LEAVES:
-                left = int(560 * (at - APPEARS) / (LEAVES - APPEARS))
+            if appears <= at < LEAVES:
+                left = int(560 * (at - appears) / (LEAVES - appears))
                 picture[120:260, left : left + 60] = 20
             frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
             frame.pts = index
@@ -57,11 +60,17 @@ def scene(path: Path, *, constant_rate: bool, gop: int = GOP) -> Path:
 def seen(path: Path, gate: Gate, *, until: float = float(SECONDS)) -> tuple[list[float], Attention]:
     """Stream times of the pictures that were decoded for looking, and who decided it."""
     source = FileOptions(kind="file", path=path, realtime=False).open()
+    packets = [packet for packet in source.packets() if packet.pts < until]
+    return shown(source.stream, packets, gate)
+
+
+def shown(stream: Stream, packets: list[Packet], gate: Gate) -> tuple[list[float], Attention]:
+    """The same, of packets one by one, as a live camera delivers."""
     ring = Ring(seconds=10, max_bytes=10**8)
     detector = MotionDetectorOptions(kind="motion").engine(Models([]), unbatched).detector()
     tracker = TrackerOptions(kind="bytetrack").build()
     pipeline = Pipeline(Masks(), gate, detector, tracker, [])
-    attention = Attention("yard", ring, SoftwareDecoder(source.stream), pipeline)
+    attention = Attention("yard", ring, SoftwareDecoder(stream), pipeline)
     times: list[float] = []
 
     def look(pictures: Iterable[Picture]) -> None:
@@ -70,9 +79,7 @@ def seen(path: Path, gate: Gate, *, until: float = float(SECONDS)) -> tuple[list
                 times.append(picture.packet.pts)
                 pipeline.step(picture.frame("yard", len(times)))
 
-    for packet in source.packets():  # as a live camera delivers: one by one
-        if packet.pts >= until:
-            break
+    for packet in packets:
         ring.append(packet)
         while (taken := attention.take(0)) is not None:
             look(attention.pictures(taken.packet))
@@ -117,6 +124,51 @@ def test_variable_rate_wakes_within_three_frames(tmp_path: Path) -> None:
     assert APPEARS < woke <= APPEARS + 0.3
 
 
+@pytest.mark.parametrize(
+    ("constant_rate", "gop"),
+    [(True, 1), (True, 5), (True, 10), (True, 20), (True, 24), (False, 24)],
+)
+def test_what_appears_after_a_keyframe_is_first_seen_when_it_appears(
+    tmp_path: Path, *, constant_rate: bool, gop: int
+) -> None:
+    """In the same frame as with `always`, for keyframes from every frame to every 2.4 s."""
+    appears = -(-10 * FPS // gop) * gop / FPS + 0.1  # one frame after the first keyframe from 10 s
+    path = scene(tmp_path / "yard.mp4", constant_rate=constant_rate, gop=gop, appears=appears)
+    gated, attention = seen(path, MotionOptions().build())
+    always, _ = seen(path, AlwaysOptions().build())
+    moving = [[t for t in times if appears - 0.05 <= t < LEAVES] for times in (gated, always)]
+    assert moving[0] == moving[1]
+    assert attention.n_passed > 60
+
+
+@pytest.mark.parametrize("gop", [1, 8])
+def test_frequent_keyframes_are_looked_at_about_once_a_second(tmp_path: Path, gop: int) -> None:
+    """A camera that sends nothing but keyframes, as MJPEG does, costs no more at rest."""
+    times, attention = seen(
+        scene(tmp_path / "yard.mp4", constant_rate=True, gop=gop), MotionOptions().build()
+    )
+    gaps = np.diff([t for t in times if 3.0 <= t <= 10.0])
+    assert gaps.min() >= 0.9
+    assert gaps.max() <= 1.7
+    assert not attention.cannot_rest
+
+
+def test_a_damaged_keyframe_is_no_look(tmp_path: Path) -> None:
+    """What began before it is gone back over all the same."""
+    path = scene(tmp_path / "yard.mp4", constant_rate=True, gop=10, appears=10.3)
+    source = FileOptions(kind="file", path=path, realtime=False).open()
+    torn = [
+        replace(packet, data=packet.data[:5] + bytes(len(packet.data) - 5))
+        if packet.is_keyframe and round(packet.pts) == 11
+        else packet
+        for packet in source.packets()
+    ]
+    times, _ = shown(source.stream, torn, MotionOptions().build())
+    assert [round(t, 1) for t in times if 10.3 <= round(t, 1) < 11.0] == [
+        round(10.3 + i / FPS, 1) for i in range(7)
+    ]
+
+
 def test_with_keyframes_far_apart_everything_is_decoded(tmp_path: Path) -> None:
     """Something could come and go between them: the gate then saves inference only."""
     times, attention = seen(
@@ -124,6 +176,7 @@ def test_with_keyframes_far_apart_everything_is_decoded(tmp_path: Path) -> None:
     )
     assert len(times) == SECONDS * FPS
     assert attention.n_passed == 0
+    assert "keyframes are 6.0 s apart" in attention.cannot_rest
 
 
 def test_always_decodes_everything(tmp_path: Path) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import av
 import pytest
 
+from edge.decoders.software import Options as SoftwareOptions
 from edge.detections import ANY_LABEL, Detections, ModelRef
 from edge.errors import DetectorStalled, OutboxError
-from edge.event import Event, RuleState
+from edge.event import Event, Kind, RuleState
 from edge.frame import Frame
 from edge.gates.always import Always
+from edge.health import Check
 from edge.masks import Masks
 from edge.pipeline import Pipeline
 from edge.runtime.camera import Camera, Reports
@@ -63,18 +66,37 @@ class Heard:
         """These cameras have no rules."""
 
 
+class Wrong:
+    """A check that finds the picture hidden from its first look on."""
+
+    kind: Kind = "camera_covered"
+    begin_s = 0.0
+    end_s = 0.0
+
+    def look(self, frame: Frame) -> str:
+        return f"camera {frame.stamp.camera} is covered"
+
+
 @contextmanager
 def watching(
-    source: FileOptions | RtspOptions, detector: Scripted, heard: Heard, *, degraded: str = ""
+    source: FileOptions | RtspOptions,
+    detector: Scripted,
+    heard: Heard,
+    *,
+    degraded: str = "",
+    clock_doubt: Callable[[], str] = str,
+    checks: Sequence[Check] = (),
 ) -> Iterator[Camera]:
     tracker = TrackerOptions(kind="bytetrack").build()
     camera = Camera(
         "yard",
         Reader("yard", source, wait=lambda _: 0.05),
-        Pipeline(Masks(), Always(), detector, tracker, []),
+        Pipeline(Masks(), Always(), detector, tracker, [], checks=checks),
+        decoder=SoftwareOptions(),
         fps=25,
         reports=heard.reports(),
         degraded=degraded,
+        clock_doubt=clock_doubt,
     )
     camera.start()
     try:
@@ -211,3 +233,46 @@ def test_a_recording_read_to_its_end_is_not_read_again(tmp_path: Path) -> None:
         assert eventually(lambda: camera.status.why == "the recording ended")
         time.sleep(0.3)
         assert camera.counters.n_frames == 20
+
+
+def test_what_is_wrong_with_the_picture_is_an_incident_and_a_state(clip: FileOptions) -> None:
+    """The status says it as long as it lasts; stopping ends it."""
+    heard = Heard()
+    with watching(clip, Scripted(), heard, checks=[Wrong()]) as camera:
+        assert eventually(lambda: camera.status.state == "degraded")
+        assert camera.status.why == "camera yard is covered"
+    assert heard.phases("camera_covered") == ["begin", "end"]
+
+
+def test_a_clock_in_doubt_is_an_incident_and_a_state(clip: FileOptions) -> None:
+    """Events go on; their times are not to be trusted."""
+    heard = Heard()
+    doubt = "the box's clock was stepped by +3600.0 s"
+    with watching(clip, Scripted(), heard, clock_doubt=lambda: doubt) as camera:
+        assert eventually(lambda: (camera.status.state, camera.status.why) == ("degraded", doubt))
+    assert heard.phases("clock_unsure") == ["begin", "end"]
+    assert heard.events[0].priority == "review"
+
+
+def test_damage_is_counted_said_once_a_second_and_an_incident_when_it_lasts(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every second group of pictures has a hole; the whole ones are analysed."""
+    path = encode(tmp_path / "clip.mp4", n_frames=50, fps=25, gop=10)
+    with av.open(str(path)) as container:
+        places = [(p.pos, p.size, bool(p.is_keyframe)) for p in container.demux(video=0) if p.size]
+    coded = bytearray(path.read_bytes())
+    for place, size, _ in places[3::20]:
+        coded[place + 8 : place + size] = bytes(size - 8)
+    path.write_bytes(coded)
+    heard = Heard()
+    source = FileOptions(kind="file", path=path, loop=True)
+    with watching(source, Scripted(), heard) as camera:
+        began = time.monotonic()
+        assert eventually(lambda: heard.phases("analysis_degraded") == ["begin"], 20)
+        lasted_s = time.monotonic() - began
+        assert camera.counters.n_corrupt >= 3
+        assert camera.counters.n_frames > 30
+        assert "damaged" in camera.status.why
+    said = [record for record in caplog.records if "damaged or missing" in record.message]
+    assert 1 <= len(said) <= lasted_s + 2

@@ -26,12 +26,13 @@ class Line:
     is_live = True
     clock_doubt = ""
 
-    def __init__(self, n_packets: int, pause_s: float) -> None:
+    def __init__(self, n_packets: int, pause_s: float, n_headless: int = 0) -> None:
         self._n_packets, self._pause_s = n_packets, pause_s
+        self._n_headless = n_headless
 
     def packets(self) -> Iterator[Packet]:
         for number in range(self._n_packets):
-            yield Packet(b"x", float(number), float(number), True, AT, 0)
+            yield Packet(b"x", float(number), float(number), number >= self._n_headless, AT, 0)
             time.sleep(self._pause_s)
         raise SourceLost("yard: the line broke")
 
@@ -46,6 +47,7 @@ class Script(SourceOptions):
     n_packets: int = 1
     pause_s: float = 0.0
     refuses: bool = False
+    n_headless: int = 0
 
     @property
     def address(self) -> str:
@@ -55,7 +57,7 @@ class Script(SourceOptions):
         del timeout_s, not_before
         if self.refuses:
             raise SourceRefused("yard: the camera refused (wrong password)")
-        return Line(self.n_packets, self.pause_s)
+        return Line(self.n_packets, self.pause_s, self.n_headless)
 
 
 def waits_of(script: Script, count: int) -> list[int]:
@@ -104,3 +106,15 @@ def test_a_refusal_is_not_knocked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         reader.stop()
     assert failures[1] - failures[0] >= 0.39
+
+
+def test_what_comes_before_the_first_keyframe_is_counted_while_it_comes() -> None:
+    """Not only once the connection has ended, which may be never."""
+    reader = Reader("yard", Script(n_packets=500, pause_s=0.01, n_headless=20))
+    reader.start()
+    try:
+        assert eventually(lambda: reader.n_headless == 20, 5)
+        assert reader.n_connections == 1
+    finally:
+        reader.stop()
+    assert reader.n_headless == 20

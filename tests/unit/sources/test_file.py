@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from edge.decoders.software import SoftwareDecoder
 from edge.errors import SourceLost, SourceUnsupported
@@ -106,6 +107,31 @@ def test_rtsp_addresses_are_shown_without_credentials() -> None:
     options = Rtsp(kind="rtsp", url="rtsp://admin:s3cret@10.0.0.2:554/live?token=s3cret")  # type: ignore[arg-type]
     assert options.address == "rtsp://10.0.0.2:554/live"
     assert "s3cret" not in repr(options)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rtsp://10.0.0.2/user=admin_password=s3cret_channel=1.sdp", "rtsp://10.0.0.2/..."),
+        ("rtsp://admin:s3cret@[fe80::1]:554/live", "rtsp://[fe80::1]:554/live"),
+        ("rtsp://10.0.0.2/live/token=s3cret", "rtsp://10.0.0.2/live/..."),
+    ],
+)
+def test_passwords_are_hidden_wherever_cameras_put_them(url: str, shown: str) -> None:
+    """Some cameras take them in the path."""
+    from edge.sources.rtsp import Options as Rtsp
+
+    assert Rtsp(kind="rtsp", url=url).address == shown  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("password", ["p@ss/s3cret", "1#s3cret", "1?s3cret", "a/s3cret"])
+def test_a_password_that_was_not_escaped_is_explained_and_not_shown(password: str) -> None:
+    """Part of it would be taken for the host, the port or the path, and shown."""
+    from edge.sources.rtsp import Options as Rtsp
+
+    with pytest.raises(ValidationError, match="in user name and password write @ as %40") as caught:
+        Rtsp.model_validate({"kind": "rtsp", "url": f"rtsp://admin:{password}@10.0.0.2/live"})
+    assert "s3cret" not in caught.value.errors()[0]["msg"]
 
 
 def test_a_refused_connection_names_the_camera_and_not_the_password() -> None:

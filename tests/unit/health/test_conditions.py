@@ -55,6 +55,16 @@ def test_closing_ends_what_is_open_and_only_that() -> None:
     assert condition.close(now(7), "stopped") == []
 
 
+def test_a_condition_that_needs_no_haste_says_so_at_both_ends() -> None:
+    """A doubtful clock is worth a look; a camera that shows nothing is worth an alarm."""
+    condition = Condition("clock_unsure", begin_s=0.0, end_s=0.0, priority="review")
+    (begin,) = condition.update(now(0), wrong="no time server")
+    (end,) = condition.update(now(1), wrong="")
+    assert (begin.priority, end.priority) == ("review", "review")
+    (alert,) = Condition("camera_lost", begin_s=0.0, end_s=0.0).update(now(0), wrong="x")
+    assert alert.priority == "alert"
+
+
 @given(st.lists(st.tuples(st.floats(0, 5), st.booleans()), max_size=60))
 def test_begins_and_ends_alternate(steps: list[tuple[float, bool]]) -> None:
     """Whatever happens, no begin follows a begin and no end comes without one."""

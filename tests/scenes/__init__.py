@@ -1,0 +1,1 @@
+"""Scenes drawn for tests: what a fixed camera sees when nothing, or somebody, is there."""

@@ -1,0 +1,197 @@
+"""A network of its own for cameras: a namespace, and a cable to it for each group of them.
+
+Needs root. What a cable can do to packets is done by the kernel: `tc netem` where it has it, else
+iptables' random drop for loss; `tc tbf` for a narrow line.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+NAMESPACES = Path("/run/netns")
+PREFIX = "edge-soak-"
+CLONE_NEWNET = 0x40000000
+PROGRAMS = {"ip": "iproute2", "tc": "iproute2", "iptables": "iptables"}
+
+
+def why_not() -> str:
+    """Why no such network can be made here; empty where it can."""
+    if os.geteuid() != 0:
+        return "a network namespace needs root"
+    missing = {package for name, package in PROGRAMS.items() if shutil.which(name) is None}
+    return f"run: apt-get install {' '.join(sorted(missing))}" if missing else ""
+
+
+class Cable:
+    """The line to one group of cameras.
+
+    Args:
+        namespace: Where the cameras are.
+        number: Of this cable, 0 to 250.
+    """
+
+    def __init__(self, namespace: str, number: int) -> None:
+        self.camera_address = f"10.77.{number}.2"
+        self._namespace = namespace
+        self._camera_end = f"cam{number}"
+        self._box_end = f"es{os.getpid()}-{number}"
+        _ip("link", "add", self._box_end, "type", "veth", "peer", "name", self._camera_end,
+            "netns", namespace)  # fmt: skip
+        _ip("addr", "add", f"10.77.{number}.1/24", "dev", self._box_end)
+        _ip("link", "set", self._box_end, "up")
+        self._ip("addr", "add", f"{self.camera_address}/24", "dev", self._camera_end)
+        self._ip("link", "set", self._camera_end, "up")
+
+    def cut(self) -> None:
+        """Nothing passes, and nobody is told: a power cut, a pulled plug."""
+        self._both_ways("-j", "DROP")
+
+    def refuse(self) -> None:
+        """Whoever sends anything over TCP is told that there is no connection; UDP ceases."""
+        self._drop("INPUT", "-i", "-p", "tcp", "-j", "REJECT", "--reject-with", "tcp-reset")
+        self._drop("OUTPUT", "-o", "-p", "udp", "-j", "DROP")
+
+    def narrow(self, kbit: int) -> None:
+        """Let no more than this through from the cameras; a switch's buffer holds 0.2 s of it."""
+        self._tc("tbf", "rate", f"{kbit}kbit", "burst", "16kb", "latency", "200ms")
+
+    def lose(self, share: float) -> str:
+        """Lose this share of packets, both ways.
+
+        Returns:
+            What does it: `netem`, or `iptables` where the kernel lacks it.
+        """
+        if self.has_netem:
+            self._tc("netem", "loss", f"{share:.3%}")
+            return "netem"
+        self._both_ways(
+            "-m", "statistic", "--mode", "random", "--probability", str(share), "-j", "DROP"
+        )
+        return "iptables"
+
+    def delay(self, ms: int, jitter_ms: int) -> None:
+        """Let packets from the cameras take longer; only where `has_netem`."""
+        self._tc("netem", "delay", f"{ms}ms", f"{jitter_ms}ms")
+
+    def mend(self) -> None:
+        """Take back whatever was done to it."""
+        for chain in ("INPUT", "OUTPUT"):
+            listing = self._inside("iptables", "-w", "-S", chain).stdout
+            for rule in listing.splitlines():
+                if rule.startswith("-A") and f" {self._camera_end} " in f"{rule} ":
+                    self._inside("iptables", "-w", "-D", *rule.split()[1:])
+        self._inside("tc", "qdisc", "del", "dev", self._camera_end, "root", check=False)
+
+    def remove(self) -> None:
+        """Take it away, both ends."""
+        _run("ip", "link", "del", self._box_end, check=False)
+
+    @property
+    def has_netem(self) -> bool:
+        """Whether this machine's kernel has `tc netem`."""
+        was_added = self._tc("netem", "delay", "0ms", check=False).returncode == 0
+        if was_added:
+            self._inside("tc", "qdisc", "del", "dev", self._camera_end, "root")
+        return was_added
+
+    def _both_ways(self, *rule: str) -> None:
+        self._drop("INPUT", "-i", *rule)
+        self._drop("OUTPUT", "-o", *rule)
+
+    def _drop(self, chain: str, side: str, *rule: str) -> None:
+        self._inside("iptables", "-w", "-A", chain, side, self._camera_end, *rule)
+
+    def _tc(self, *discipline: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        at = ("dev", self._camera_end, "root")
+        return self._inside("tc", "qdisc", "replace", *at, *discipline, check=check)
+
+    def _ip(self, *arguments: str) -> None:
+        _ip("-n", self._namespace, *arguments)
+
+    def _inside(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return _run("ip", "netns", "exec", self._namespace, *command, check=check)
+
+
+class Network:
+    """A namespace with `n_cables` to it; used as a context manager, and gone afterwards.
+
+    Raises:
+        subprocess.CalledProcessError: The kernel refused; see `why_not` first.
+    """
+
+    def __init__(self, n_cables: int) -> None:
+        self.name = f"{PREFIX}{os.getpid()}"
+        self.cables: list[Cable] = []
+        self._n_cables = n_cables
+
+    def __enter__(self) -> Network:  # noqa: PYI034  # typing.Self came with Python 3.11
+        _sweep()
+        _ip("netns", "add", self.name)
+        try:
+            _ip("-n", self.name, "link", "set", "lo", "up")
+            for number in range(self._n_cables):
+                self.cables.append(Cable(self.name, number))
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._remove()
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Let this thread, and what it starts meanwhile, live in the namespace."""
+        with Path("/proc/thread-self/ns/net").open("rb") as outside:
+            with (NAMESPACES / self.name).open("rb") as there:
+                _enter(there.fileno())
+            try:
+                yield
+            finally:
+                _enter(outside.fileno())
+
+    def _remove(self) -> None:
+        """Connections that were cut keep the namespace for minutes, without its name."""
+        for cable in self.cables:
+            cable.remove()
+        _run("ip", "netns", "del", self.name, check=False)
+
+
+def _sweep() -> None:
+    """Remove what a run that was killed left behind."""
+    for left in NAMESPACES.glob(f"{PREFIX}*"):
+        if not Path("/proc", left.name.removeprefix(PREFIX)).exists():
+            _run("ip", "netns", "del", left.name, check=False)
+    listing = _run("ip", "-brief", "link").stdout
+    for name, process in re.findall(r"^(es(\d+)-\d+)", listing, re.MULTILINE):
+        if not Path("/proc", process).exists():
+            _run("ip", "link", "del", name, check=False)
+
+
+def _enter(descriptor: int) -> None:
+    """What `os.setns` is from Python 3.12 on."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.setns(descriptor, CLONE_NEWNET) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"setns: {os.strerror(number)}")
+
+
+def _ip(*arguments: str) -> None:
+    _run("ip", *arguments)
+
+
+def _run(*command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, check=check, capture_output=True, text=True)
