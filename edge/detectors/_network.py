@@ -50,12 +50,13 @@ class NetworkOptions(ModelOptions):
     """A kind that runs a network with one library."""
 
     @abstractmethod
-    def open(self, path: Path, card: Card) -> Backend:
+    def open(self, path: Path, card: Card, engines: Path) -> Backend:
         """Load verified weights.
 
         Args:
             path: A file whose SHA-256 is on the card.
             card: Its card.
+            engines: Where what was built on this box is kept.
 
         Raises:
             ModelError: The file cannot be loaded.
@@ -69,6 +70,10 @@ class NetworkOptions(ModelOptions):
         Raises:
             MissingDependency: It is not installed.
         """
+
+    def is_built(self, path: Path, card: Card, engines: Path) -> bool:  # noqa: ARG002
+        """Whether all that `open` needs is there; False where an engine has to be built first."""
+        return True
 
     def engine(self, models: Models, serve: Serve) -> NetworkEngine:
         """Find, verify, load and try out; see `DetectorOptions`."""
@@ -84,7 +89,7 @@ class NetworkOptions(ModelOptions):
                     f"{path} was replaced while in use: expected SHA-256 {network.ref.sha256}, "
                     f"got {got}; restart edge to use the new file"
                 )
-            backend = self.open(path, card)
+            backend = self.open(path, card, models.engines)
             try:
                 network.try_out(backend, path)
             except BaseException:

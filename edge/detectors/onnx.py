@@ -42,7 +42,7 @@ class Options(NetworkOptions):
         """Look for onnxruntime; see `NetworkOptions`."""
         _library()
 
-    def open(self, path: Path, card: Card) -> OnnxBackend:
+    def open(self, path: Path, card: Card, engines: Path) -> OnnxBackend:  # noqa: ARG002
         """Load an ONNX file; see `NetworkOptions`."""
         return OnnxBackend(path, card, threads=self.threads)
 

@@ -59,7 +59,7 @@ class Options(NetworkOptions):
         """Look for openvino; see `NetworkOptions`."""
         _library()
 
-    def open(self, path: Path, card: Card) -> OpenvinoBackend:
+    def open(self, path: Path, card: Card, engines: Path) -> OpenvinoBackend:  # noqa: ARG002
         """Compile an ONNX file; see `NetworkOptions`."""
         return OpenvinoBackend(path, card, threads=self.threads, precision=self.precision)
 

@@ -26,9 +26,6 @@ from edge.errors import DetectorStalled, ModelError, ModelMismatch
 if TYPE_CHECKING:
     import tensorrt
 
-ENGINES = Path("/var/lib/edge/engines")
-"""Where engines lie unless `storage.path` says otherwise."""
-
 DTYPES = {
     "FLOAT": np.float32,
     "HALF": np.float16,
@@ -58,7 +55,7 @@ class Options(NetworkOptions):
         library()
         driver()
 
-    def open(self, path: Path, card: Card, engines: Path = ENGINES) -> TensorRtBackend:
+    def open(self, path: Path, card: Card, engines: Path) -> TensorRtBackend:
         """Open the engine that was built from an ONNX file on this box; see `NetworkOptions`.
 
         Args:
@@ -74,12 +71,12 @@ class Options(NetworkOptions):
         key, store = self._key(path, card), EngineStore(engines)
         return TensorRtBackend(store.read(key), card, engines / key.file_name)
 
-    def is_built(self, path: Path, card: Card, engines: Path = ENGINES) -> bool:
+    def is_built(self, path: Path, card: Card, engines: Path) -> bool:
         """Whether `open` would find an engine; costs the hash of the ONNX file and one header."""
         return EngineStore(engines).has(self._key(path, card))
 
     def build(
-        self, path: Path, card: Card, engines: Path = ENGINES, progress: Progress | None = None
+        self, path: Path, card: Card, engines: Path, progress: Progress | None = None
     ) -> Path:
         """Build the engine and keep it; minutes on a Jetson, in any thread.
 

@@ -30,7 +30,7 @@ from edge.detectors._heads import Head, detr, yolo, yolox
 from edge.detectors._preprocess import to_tensor
 from edge.detectors.onnx import OnnxBackend
 from edge.detectors.openvino import OpenvinoBackend
-from tests.bench.machine import describe
+from edge.site.bench import describe
 from tests.conftest import shared_folder
 from tests.unit.detectors.tiny_model import frame
 

@@ -107,7 +107,9 @@ def network_of(kind: str, **told: object) -> NetworkOptions:
 
 def opened(kind: str, folder: Path, content: bytes | None = None) -> Backend:
     path = write_model(folder, content)
-    return network_of(kind).open(path, read_card(path.with_name("card.yaml")))
+    return network_of(kind).open(
+        path, read_card(path.with_name("card.yaml")), path.parent / "engines"
+    )
 
 
 def ask(backend: Backend, images: Any) -> Any:

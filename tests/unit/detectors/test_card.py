@@ -20,7 +20,7 @@ BROKEN = [
     pytest.param({"family": None}, "family: missing; add it", id="missing"),
     pytest.param(
         {"family": "ssd"},
-        "family: no head for 'ssd'; there are detr, yolox, got 'ssd'; correct it",
+        "family: no head for 'ssd'; there are detr, yolo, yolox, got 'ssd'; correct it",
         id="no such head",
     ),
     pytest.param(

@@ -191,7 +191,7 @@ def test_auto_takes_what_is_installed(tmp_path: Path) -> None:
     write_model(tmp_path)
     options = auto.Options(kind="auto", model="tiny", confidence=0.6, threads=1)
     told = options.model_dump(exclude={"kind"})
-    assert told.items() <= options.chosen().model_dump().items()
+    assert told.items() <= options.chosen(Models([tmp_path])).model_dump().items()
     engine = options.engine(Models([tmp_path]), unbatched)
     assert engine.model.name == "tiny"
     assert "motion" not in auto.PREFERENCE
