@@ -58,7 +58,7 @@ VENDORS = {
     "av": {"sources/_demux.py", "decoders/software.py", "site/film.py", "demo/street.py"},
     "gi": {"decoders/_gstreamer.py"},
     "paho": {"sinks/mqtt.py", "sinks/_subscriber.py", "sinks/_session.py"},
-    "onnxruntime": {"detectors/onnx.py", "workbench/evaluate.py", "workbench/quantise.py"},
+    "onnxruntime": {"detectors/onnx.py", "workbench/fp16.py", "workbench/quantise.py"},
     "openvino": {"detectors/openvino.py"},
     "tensorrt": {"detectors/tensorrt.py", "detectors/_tensorrt.py"},
     "pycuda": {"detectors/_cuda.py"},

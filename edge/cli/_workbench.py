@@ -198,7 +198,7 @@ def _check(args: argparse.Namespace) -> int:
     with engines.opened("onnx", reference, models) as engine:
         expected, name = detect_all(engine, chosen, _progress), engine.model
     if args.weights:
-        with engines.with_weights(card, args.weights) as candidate:
+        with engines.with_weights(card, args.weights, models) as candidate:
             got = _look(args, candidate, chosen)
     else:
         got = _look(args, models, chosen)
@@ -244,7 +244,7 @@ def _quantise(args: argparse.Namespace) -> int:
 
     def look(file: Path, n_pictures: int | None) -> list[Detections]:
         with (
-            engines.with_weights(card, file) as candidate,
+            engines.with_weights(card, file, models) as candidate,
             engines.opened("onnx", card.name, candidate) as engine,
         ):
             detector = engine.detector()
@@ -311,7 +311,7 @@ def pin(card: Card, source: Path | None, into: Path, by: str) -> int:
     """Accept a file as the weights of a card on this site, in the name of a person."""
     if source is None:
         raise InputError("--pin: expected a file to vouch for, got none; add --from FILE")
-    path = pin_weights(card, source, into, by)
+    path = pin_weights(card, source, into, by, Models.on_this_machine())
     print(f"{card.name}: {path}, pinned by {by} on {path.with_name('card.yaml')}")
     return FINE
 

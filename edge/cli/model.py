@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from edge.cli import FINE, _workbench
-from edge.detectors import Models, pull
+from edge.detectors import Models, pull, tensorrt
 from edge.errors import ModelError, ModelMissing
 
 HELP = "list, fetch, measure, compare and convert the models that detect"
@@ -36,6 +36,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="accept FILE although no card has its SHA-256; NAME is who vouches for it",
     )
     pulling.set_defaults(act=_pull)
+    building = actions.add_parser(
+        "build", help="build an engine for this box and keep it; minutes, once"
+    )
+    building.add_argument("name", metavar="MODEL", help="name of a card whose weights are here")
+    building.add_argument("--kind", choices=["tensorrt"], default="tensorrt")
+    building.add_argument(
+        "--precision",
+        choices=["fp32", "fp16", "int8"],
+        default="fp32",
+        help="what the model file holds (default: fp32)",
+    )
+    building.add_argument(
+        "--storage",
+        type=Path,
+        default=Path("/var/lib/edge"),
+        metavar="DIR",
+        help="`storage.path` of the configuration (default: /var/lib/edge)",
+    )
+    building.set_defaults(act=_build)
     _workbench.arguments(actions)
 
 
@@ -50,13 +69,28 @@ def _pull(args: argparse.Namespace) -> int:
     if args.pin is not None:
         return _workbench.pin(card, args.source, args.into, args.pin)
     if not card.weights:
-        raise ModelMissing(
-            f"the card of {card.name} accepts no file yet. {card.obtain} Then run `edge model pull "
-            f"{card.name} --from FILE --pin NAME`, where NAME is who vouches for the file"
-        )
+        raise ModelMissing(card.how_to_pin)
     path = pull(card, args.into, args.source, _progress, url=args.url)
     print(f"{args.name}: {path}, SHA-256 verified")
     return FINE
+
+
+def _build(args: argparse.Namespace) -> int:
+    models = Models.on_this_machine(args.storage)
+    options = tensorrt.Options(kind=args.kind, model=args.name, precision=args.precision)
+    options.require()
+    path, card = models.find(args.name), models.card(args.name)
+    kept = options.build(path, card, models.engines, _phase)
+    print(
+        f"{args.name}: {kept}; compare it with `edge model check {args.name} --engine {args.kind}`"
+    )
+    return FINE
+
+
+def _phase(phase: str, n_done: int, n_all: int) -> bool:
+    if sys.stderr.isatty():
+        print(f"{phase}: {n_done} of {n_all}", end="\r", file=sys.stderr)
+    return True
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -148,7 +148,10 @@ class Card(Options):
     ]
     obtain: Annotated[
         Text | None,
-        Field(description="Where no file is accepted yet: how to come by one, in whole sentences."),
+        Field(
+            description="How to come by a file, in whole sentences, where none is published: a "
+            "person then vouches for one with `edge model pull --pin`."
+        ),
     ] = None
     source: Annotated[Https, Field(description="Where the model comes from.")]
     derived_from: Origin | None = None
@@ -192,6 +195,14 @@ class Card(Options):
                 "weights: needs at least one item, or `obtain` that says how to get one"
             )
         return self
+
+    @property
+    def how_to_pin(self) -> str:
+        """What to do where the card accepts no file yet, in whole sentences."""
+        return (
+            f"the card of {self.name} accepts no file yet. {self.obtain} Then run `edge model pull "
+            f"{self.name} --from FILE --pin NAME`, where NAME is who vouches for the file"
+        )
 
     def to_yaml(self) -> str:
         """The card as the text of a `card.yaml`, which reads back equal; defaults are left out."""

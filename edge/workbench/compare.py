@@ -46,7 +46,7 @@ class Limits:
 
     min_found: float = 0.95
     min_iou: float = 0.90
-    max_confidence_change: float = 0.05
+    max_confidence_change: float = 0.045
     max_map_drop: float = 1.5
 
 

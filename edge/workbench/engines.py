@@ -117,10 +117,15 @@ def tensors(model: str, models: Models, frames: Sequence[Frame]) -> list[dict[st
 
 
 @contextmanager
-def with_weights(card: Card, weights: Path) -> Iterator[Models]:
+def with_weights(card: Card, weights: Path, models: Models) -> Iterator[Models]:
     """A search path on which a card's only weights are the given file, whatever its SHA-256.
 
     For looking at a file before anybody vouches for it; the card that is searched is a copy.
+
+    Args:
+        card: The card.
+        weights: The file.
+        models: Where engines that were built on this box are kept.
 
     Raises:
         InputError: The file cannot be read.
@@ -136,7 +141,7 @@ def with_weights(card: Card, weights: Path) -> Iterator[Models]:
             ) from exc
         write_card(card, place)
         try:
-            yield Models([Path(folder)], shipped=Path(folder))
+            yield Models([Path(folder)], shipped=Path(folder), engines=models.engines)
         except ModelError as exc:  # it speaks of the copy
             raise type(exc)(str(exc).replace(str(place), str(weights))) from exc
 
@@ -163,9 +168,7 @@ def write_card(
         "precision": precision,
         "note": note,
     }
-    written = Card.model_validate(
-        dict(card.model_dump(), weights=[entry], obtain=None, measured=(), **changes)
-    )
+    written = Card.model_validate(dict(card.model_dump(), weights=[entry], measured=(), **changes))
     path = weights.with_name("card.yaml")
     path.write_text(written.to_yaml(), encoding="utf-8")
     return path
@@ -201,6 +204,7 @@ def install(model: Any, card: Card, into: Path, *, suffix: str, sha256: str, how
             note=f"Made on this site from {card.name}@{sha256[:8]}.",
             derived_from={"model": card.name, "sha256": sha256, "how": how},
             accuracy=(),
+            obtain=None,
             known_limits=f"Made from {card.name}, of which this was found: {card.known_limits}",
         )
     except OSError as exc:

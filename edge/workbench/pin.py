@@ -10,12 +10,12 @@ import shutil
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edge.detectors import Card
+from edge.detectors import Card, Models
 from edge.errors import InputError
 from edge.workbench.engines import opened, with_weights, write_card
 
 
-def pin(card: Card, source: Path, into: Path, by: str) -> Path:
+def pin(card: Card, source: Path, into: Path, by: str, models: Models) -> Path:
     """Accept a file as the weights of a card, on this site.
 
     The file is tried out first: one that does not fit the card is not pinned.
@@ -25,17 +25,24 @@ def pin(card: Card, source: Path, into: Path, by: str) -> Path:
         source: The file.
         into: Folder of the search path; file and card come to lie in `<into>/<card.name>/`.
         by: Who vouches for it.
+        models: This machine's.
 
     Returns:
         The weights.
 
     Raises:
-        InputError: `by` is empty, or a file cannot be read or written.
+        InputError: `by` is empty, the card has files of its own, or a file cannot be read or
+            written.
         ModelError: The file is no network, or not one the card describes.
     """
     if not by.strip():
         raise InputError("--pin: expected the name of whoever vouches for the file, got none")
-    with with_weights(card, source) as models, opened("onnx", card.name, models):
+    if card.obtain is None:
+        raise InputError(
+            f"--pin: {card.name} has published weights, and only those are it; expected a card "
+            "that says `obtain`; write a card of another name for a file of your own"
+        )
+    with with_weights(card, source, models) as copy, opened("onnx", card.name, copy):
         pass
     path = into / card.name / f"{card.name}.onnx"
     today = datetime.now(timezone.utc).date().isoformat()

@@ -92,6 +92,7 @@ def quantise(
                 f"{path}: no layer to quantise: expected {', '.join(LAYERS)}, got none"
             )
         last = [layer for layer in graph.last_layers(model, FEEDS) if layer in set(layers)]
+        graph.guard_concats(model)
         graph.write(model, prepared)
         reference = look(prepared, None)
         ranges = _ranges(prepared, calibration, Path(name))
