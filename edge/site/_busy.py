@@ -147,9 +147,7 @@ def efficiency(
         seconds: How long each of the three runs.
     """
     spans = _Spans()
-    engine, _ = _engine(
-        models, model, 0, lambda load: spans.around(Batcher(load, name="bench"))
-    )
+    engine, _ = _engine(models, model, 0, lambda load: spans.around(Batcher(load, name="bench")))
     first = next(_pictures(clip)).frame("bench", 0)
 
     def infer() -> Iterator[None]:
