@@ -34,6 +34,8 @@ PURE = [
     "detectors/_preprocess.py",
     "detectors/_nms.py",
     "detectors/motion.py",
+    "detectors/_planes.py",
+    "detectors/_rows.py",
     "decoders/_colour.py",
     "decoders/_continuity.py",
     "decoders/_frame_numbers.py",
@@ -47,8 +49,8 @@ PURE = [
 ]
 IMPURE = {
     "time", "threading", "socket", "ssl", "subprocess", "os", "shutil", "tempfile", "sqlite3",
-    "asyncio", "logging", "urllib", "av", "paho", "onnxruntime", "tensorrt", "openvino", "amqtt",
-    "secrets",
+    "asyncio", "logging", "urllib", "av", "paho", "onnxruntime", "tensorrt", "openvino", "pycuda",
+    "amqtt", "secrets",
 }  # fmt: skip
 
 ROOMS = ["sources", "decoders", "gates", "detectors", "trackers", "rules", "health", "sinks"]
@@ -56,7 +58,10 @@ VENDORS = {
     "av": {"sources/_demux.py", "decoders/software.py", "site/film.py", "demo/street.py"},
     "gi": {"decoders/_gstreamer.py"},
     "paho": {"sinks/mqtt.py", "sinks/_subscriber.py", "sinks/_session.py"},
-    "onnxruntime": {"detectors/onnx.py"},
+    "onnxruntime": {"detectors/onnx.py", "workbench/fp16.py", "workbench/quantise.py"},
+    "openvino": {"detectors/openvino.py"},
+    "tensorrt": {"detectors/tensorrt.py", "detectors/_tensorrt.py"},
+    "pycuda": {"detectors/_cuda.py"},
     "amqtt": {"demo/broker.py"},
     "yaml": {"config/marks.py", "config/syntax.py", "config/credentials.py", "detectors/_card.py"},
 }

@@ -7,11 +7,11 @@ import json
 import sys
 from pathlib import Path
 
-from edge.cli import FINE
-from edge.detectors import Models, pull
-from edge.errors import ModelError
+from edge.cli import FINE, _workbench
+from edge.detectors import Models, pull, tensorrt
+from edge.errors import ModelError, ModelMissing
 
-HELP = "list the model cards, or fetch and verify a model's weights"
+HELP = "list, fetch, measure, compare and convert the models that detect"
 EXAMPLE = "edge model pull yolox-nano --from /media/usb/yolox_nano.onnx"
 
 
@@ -20,6 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="every model there is a card for")
     listing.add_argument("--json", action="store_true", help="one JSON list for scripts")
+    listing.set_defaults(act=_list)
     pulling = actions.add_parser("pull", help="download weights, or import them from a file")
     pulling.add_argument("name", metavar="MODEL", help="name of the card, such as yolox-nano")
     pulling.add_argument(
@@ -28,27 +29,72 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     pulling.add_argument(
         "--url", help="a mirror to download from; the SHA-256 stays the one on the card"
     )
+    _workbench.add_into(pulling)
     pulling.add_argument(
-        "--into",
-        type=Path,
-        default=Path("models"),
-        metavar="DIR",
-        help="folder of the search path to put it in (default: ./models)",
+        "--pin",
+        metavar="NAME",
+        help="accept FILE although no card has its SHA-256; NAME is who vouches for it",
     )
+    pulling.set_defaults(act=_pull)
+    building = actions.add_parser(
+        "build", help="build an engine for this box and keep it; minutes, once"
+    )
+    building.add_argument("name", metavar="MODEL", help="name of a card whose weights are here")
+    building.add_argument("--kind", choices=["tensorrt"], default="tensorrt")
+    building.add_argument(
+        "--precision",
+        choices=["fp32", "fp16", "int8"],
+        default="fp32",
+        help="what the model file holds (default: fp32)",
+    )
+    building.add_argument(
+        "--storage",
+        type=Path,
+        default=Path("/var/lib/edge"),
+        metavar="DIR",
+        help="`storage.path` of the configuration (default: /var/lib/edge)",
+    )
+    building.set_defaults(act=_build)
+    _workbench.arguments(actions)
 
 
 def run(args: argparse.Namespace) -> int:
-    """List or pull."""
+    """Do what was asked."""
+    return int(args.act(args))
+
+
+def _pull(args: argparse.Namespace) -> int:
     models = Models.on_this_machine()
-    if args.action == "list":
-        return _list(models, as_json=args.json)
     card = models.card(args.name)
+    if args.pin is not None:
+        return _workbench.pin(card, args.source, args.into, args.pin)
+    if not card.weights:
+        raise ModelMissing(card.how_to_pin)
     path = pull(card, args.into, args.source, _progress, url=args.url)
     print(f"{args.name}: {path}, SHA-256 verified")
     return FINE
 
 
-def _list(models: Models, *, as_json: bool) -> int:
+def _build(args: argparse.Namespace) -> int:
+    models = Models.on_this_machine(args.storage)
+    options = tensorrt.Options(kind=args.kind, model=args.name, precision=args.precision)
+    options.require()
+    path, card = models.find(args.name), models.card(args.name)
+    kept = options.build(path, card, models.engines, _phase)
+    print(
+        f"{args.name}: {kept}; compare it with `edge model check {args.name} --engine {args.kind}`"
+    )
+    return FINE
+
+
+def _phase(phase: str, n_done: int, n_all: int) -> bool:
+    if sys.stderr.isatty():
+        print(f"{phase}: {n_done} of {n_all}", end="\r", file=sys.stderr)
+    return True
+
+
+def _list(args: argparse.Namespace) -> int:
+    models = Models.on_this_machine()
     rows = []
     for name in models.names():
         row = {"name": name, "family": "", "licence": "", "weights": ""}
@@ -59,11 +105,12 @@ def _list(models: Models, *, as_json: bool) -> int:
         except ModelError as exc:
             row["weights"] = f"- ({type(exc).__name__})"
         rows.append(row)
-    if as_json:
+    if args.json:
         print(json.dumps(rows, indent=2))
         return FINE
+    widths = {key: max(len(row[key]) for row in rows) for key in ("name", "family", "licence")}
     for row in rows:
-        print(f"{row['name']:16} {row['family']:8} {row['licence']:12} {row['weights']}")
+        print("  ".join(f"{row[key]:{n}}" for key, n in widths.items()), row["weights"], sep="  ")
     if any(row["weights"].startswith("-") for row in rows):
         print("weights are fetched with `edge model pull NAME [--from FILE]`", file=sys.stderr)
     return FINE

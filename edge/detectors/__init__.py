@@ -46,7 +46,7 @@ class Backend(Protocol):
 
     @property
     def max_batch(self) -> int:
-        """How many pictures one run takes; 1 where the network's batch is fixed."""
+        """How many pictures one run takes to advantage."""
 
     def run(self, inputs: Tensors) -> dict[str, Tensor]:
         """Run once.
@@ -79,8 +79,14 @@ class Engine(Protocol):
         """Release what is shared."""
 
 
-Serve: TypeAlias = Callable[[Backend], Backend]
-"""Puts a backend behind something that shares it, such as the runtime's batcher.
+Load: TypeAlias = Callable[[], Backend]
+"""Opens a backend and tries it out; called again to replace one that failed.
+
+Raises `ModelError` or `MissingDependency` as `DetectorOptions.engine` does.
+"""
+
+Serve: TypeAlias = Callable[[Load], Backend]
+"""Loads a backend and puts it behind something that shares it, such as the runtime's batcher.
 
 Closing what it returns closes the backend.
 """
@@ -105,7 +111,7 @@ class DetectorOptions(Options):
 
         Args:
             models: Where cards and weights are found.
-            serve: Called once with each backend that is opened; what it returns is used.
+            serve: Called once with what loads the backend; what it returns is used.
 
         Raises:
             ModelError: No card, no weights, other weights, or tensors that fit no head.
@@ -113,9 +119,9 @@ class DetectorOptions(Options):
         """
 
 
-def unbatched(backend: Backend) -> Backend:
+def unbatched(load: Load) -> Backend:
     """Serve a backend as it is: one camera, one thread (replay, benchmarks, tests)."""
-    return backend
+    return load()
 
 
 def open_engine(
@@ -149,6 +155,7 @@ __all__ = [
     "Detector",
     "DetectorOptions",
     "Engine",
+    "Load",
     "Models",
     "Serve",
     "Tensor",

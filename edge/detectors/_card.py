@@ -6,6 +6,7 @@ backend and a head need, so that no code knows a model by name.
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,8 +15,8 @@ import yaml
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from edge.detectors._coco import COCO80
-from edge.detectors._heads import families, roles
-from edge.errors import CardInvalid
+from edge.detectors._heads import families, head_class
+from edge.errors import CardInvalid, ModelMismatch
 from edge.options import Identifier, Options
 
 Positive = Annotated[int, Field(gt=0)]
@@ -23,6 +24,7 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Https = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Precision = Literal["fp32", "fp16", "int8"]
 Three = Annotated[tuple[float, float, float], Field(strict=False)]
 
 
@@ -85,6 +87,9 @@ class Weights(Options):
     file: Annotated[FileName, Field(description="Name it is looked for under.")]
     sha256: Annotated[Sha256, Field(description="The file is used only if this is its SHA-256.")]
     bytes: Annotated[Positive, Field(description="Its size.")]
+    precision: Annotated[
+        Precision, Field(description="What its layers compute in; of `int8`, some stay float.")
+    ] = "fp32"
     url: Annotated[Https | None, Field(description="Where it can be had; none: see `note`.")] = None
     note: Annotated[str, Field(description="Which export it is, or how to make it.")] = ""
 
@@ -96,6 +101,33 @@ class Accuracy(Options):
     value: float
     dataset: Text
     source: Https
+
+
+class Measured(Options):
+    """A figure measured with this software; `edge model eval --json` writes it."""
+
+    precision: Annotated[Precision, Field(description="The weights' own.")]
+    engine: Annotated[
+        Text,
+        Field(
+            description="The kind of detector, and the precision it was told.",
+            examples=["onnx", "openvino, precision bf16"],
+        ),
+    ]
+    metric: Text
+    value: float
+    dataset: Text
+    software: Annotated[Text, Field(description="This software and the engine's library.")]
+    date: Annotated[dt.date, Field(strict=False)]
+    weights: Annotated[Sha256, Field(description="SHA-256 of the file that was measured.")]
+
+
+class Origin(Options):
+    """The model whose weights these were made from."""
+
+    model: Annotated[Identifier, Field(description="Its card; `edge model check` compares to it.")]
+    sha256: Annotated[Sha256, Field(description="Of the file that was converted.")]
+    how: Annotated[Text, Field(description="With what, and which layers were left alone.")]
 
 
 class Card(Options):
@@ -114,8 +146,17 @@ class Card(Options):
         tuple[Weights, ...],
         Field(strict=False, description="Accepted files, the preferred one first."),
     ]
+    obtain: Annotated[
+        Text | None,
+        Field(
+            description="How to come by a file, in whole sentences, where none is published: a "
+            "person then vouches for one with `edge model pull --pin`."
+        ),
+    ] = None
     source: Annotated[Https, Field(description="Where the model comes from.")]
+    derived_from: Origin | None = None
     accuracy: Annotated[tuple[Accuracy, ...], Field(strict=False)] = ()
+    measured: Annotated[tuple[Measured, ...], Field(strict=False)] = ()
     intended_use: Text
     known_limits: Text
 
@@ -125,7 +166,7 @@ class Card(Options):
         return COCO80 if labels == "coco80" else labels
 
     # `min_length` would complain a second time about a list whose item is wrong.
-    @field_validator("labels", "weights")
+    @field_validator("labels")
     @classmethod
     def _not_empty(cls, items: tuple[object, ...]) -> tuple[object, ...]:
         if not items:
@@ -141,13 +182,35 @@ class Card(Options):
 
     @model_validator(mode="after")
     def _plays_every_part(self) -> Card:
-        wanted, got = sorted(roles(self.family)), sorted(self.tensors.outputs)
-        if wanted != got:
+        try:
+            head_class(self.family, self.tensors.outputs)
+        except ModelMismatch as exc:
+            raise ValueError(f"tensors.outputs: {exc}") from exc
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_had(self) -> Card:
+        if not self.weights and self.obtain is None:
             raise ValueError(
-                f"tensors.outputs: head {self.family} reads {', '.join(wanted)}; "
-                f"the card names {', '.join(got) or 'none'}"
+                "weights: needs at least one item, or `obtain` that says how to get one"
             )
         return self
+
+    @property
+    def how_to_pin(self) -> str:
+        """What to do where the card accepts no file yet, in whole sentences."""
+        return (
+            f"the card of {self.name} accepts no file yet. {self.obtain} Then run `edge model pull "
+            f"{self.name} --from FILE --pin NAME`, where NAME is who vouches for the file"
+        )
+
+    def to_yaml(self) -> str:
+        """The card as the text of a `card.yaml`, which reads back equal; defaults are left out."""
+        content = self.model_dump(mode="json", exclude_defaults=True)
+        if self.labels == COCO80:
+            content["labels"] = "coco80"
+        text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+        return text
 
 
 def read_card(path: Path) -> Card:
@@ -199,5 +262,5 @@ def _explain(error: ValidationError) -> str:
 
 
 def _known_keys() -> list[str]:
-    parts = (Card, Input, TensorNames, Licence, Weights, Accuracy)
+    parts = (Card, Input, TensorNames, Licence, Weights, Accuracy, Measured, Origin)
     return sorted({key for part in parts for key in part.model_fields})

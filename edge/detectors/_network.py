@@ -7,6 +7,7 @@ library and no model family.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -49,12 +50,13 @@ class NetworkOptions(ModelOptions):
     """A kind that runs a network with one library."""
 
     @abstractmethod
-    def open(self, path: Path, card: Card) -> Backend:
+    def open(self, path: Path, card: Card, engines: Path) -> Backend:
         """Load verified weights.
 
         Args:
             path: A file whose SHA-256 is on the card.
             card: Its card.
+            engines: Where what was built on this box is kept.
 
         Raises:
             ModelError: The file cannot be loaded.
@@ -69,19 +71,33 @@ class NetworkOptions(ModelOptions):
             MissingDependency: It is not installed.
         """
 
+    def is_built(self, path: Path, card: Card, engines: Path) -> bool:  # noqa: ARG002
+        """Whether all that `open` needs is there; False where an engine has to be built first."""
+        return True
+
     def engine(self, models: Models, serve: Serve) -> NetworkEngine:
         """Find, verify, load and try out; see `DetectorOptions`."""
         self.require()
         card = models.card(self.model)
         path = models.find(self.model)
-        backend = self.open(path, card)
         network = Network(card, models.digest(path), self.confidence)
-        try:
-            network.try_out(backend, path)
-        except BaseException:
-            backend.close()
-            raise
-        return NetworkEngine(network, serve(backend))
+
+        def load() -> Backend:
+            got = models.digest(path)
+            if got != network.ref.sha256:
+                raise ModelMismatch(
+                    f"{path} was replaced while in use: expected SHA-256 {network.ref.sha256}, "
+                    f"got {got}; restart edge to use the new file"
+                )
+            backend = self.open(path, card, models.engines)
+            try:
+                network.try_out(backend, path)
+            except BaseException:
+                backend.close()
+                raise
+            return backend
+
+        return NetworkEngine(network, serve(load))
 
 
 class Network:
@@ -96,7 +112,9 @@ class Network:
     def __init__(self, card: Card, sha256: str, min_confidence: float) -> None:
         self.card = card
         self.ref = ModelRef(card.name, sha256, card.labels)
-        self._head: Head = head_class(card.family)(card.input.size_wh, len(card.labels))
+        self._head: Head = head_class(card.family, card.tensors.outputs)(
+            card.input.size_wh, len(card.labels)
+        )
         self._min_confidence = min_confidence
         self._size = np.array([card.input.size_wh], np.int64)
 
@@ -149,6 +167,41 @@ class Network:
             np.clip(found.confidence[real], 0, 1),
             found.class_id[real],
         )
+
+
+def check_inputs(got: Mapping[str, Sequence[object]], card: Card, path: Path) -> None:
+    """Compare the inputs a file has with those its card names.
+
+    Args:
+        got: Shape by name; an axis that is no positive number is free.
+        card: The model.
+        path: The file; for the message.
+
+    Raises:
+        ModelMismatch: Other names or sizes; the text says expected and got.
+    """
+    width, height = card.input.size_wh
+    wanted: dict[str, tuple[int, ...]] = {card.tensors.image: (1, 3, height, width)}
+    if card.tensors.size is not None:
+        wanted[card.tensors.size] = (1, 2)
+    fits = wanted.keys() == got.keys() and all(
+        len(got[name]) == len(shape)
+        and all(g == w for g, w in zip(got[name], shape, strict=True) if _is_fixed(g))
+        for name, shape in wanted.items()
+    )
+    if not fits:
+        raise ModelMismatch(
+            f"{path}: inputs are not those of card {card.name}: expected {_listed(wanted)}; "
+            f"got {_listed(got)}; correct the card, or export the model again"
+        )
+
+
+def _is_fixed(axis: object) -> bool:
+    return isinstance(axis, int) and axis > 0
+
+
+def _listed(shapes: Mapping[str, Sequence[object]]) -> str:
+    return ", ".join(f"{name} ({', '.join(map(str, s))})" for name, s in shapes.items()) or "none"
 
 
 class NetworkEngine:

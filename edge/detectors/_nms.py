@@ -17,7 +17,7 @@ def nms(xyxy: Boxes, confidence: Floats, class_id: Ints, max_iou: float) -> NDAr
     """Keep, class by class, each box that overlaps no surer kept one too much.
 
     Args:
-        xyxy: (N, 4) float32, pixels, of positive area. May be empty.
+        xyxy: (N, 4) float32, pixels. May be empty. What has no area is no object and goes.
         confidence: (N,) float32, above 0.
         class_id: (N,) int32, not negative.
         max_iou: A box whose IoU with a kept one of its class is above this goes, in [0, 1].
@@ -26,8 +26,10 @@ def nms(xyxy: Boxes, confidence: Floats, class_id: Ints, max_iou: float) -> NDAr
     Returns:
         (K,) indices of the kept boxes, surest first; of equals, the earlier first.
     """
-    if len(xyxy) == 0:
-        return np.empty(0, np.intp)
+    rows = np.flatnonzero((xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1]))
+    if len(rows) == 0:
+        return rows
+    xyxy, confidence, class_id = xyxy[rows], confidence[rows], class_id[rows]
     xywh = np.concatenate([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]], axis=1, dtype=np.float64)
     # The routine tells classes apart by moving each one a picture further; a negative coordinate
     # would reach back into the class before, and boxes at the picture's edge have them.
@@ -35,4 +37,4 @@ def nms(xyxy: Boxes, confidence: Floats, class_id: Ints, max_iou: float) -> NDAr
     keep = cv2.dnn.NMSBoxesBatched(
         xywh.tolist(), confidence.tolist(), class_id.tolist(), 0.0, max_iou
     )
-    return np.asarray(keep, np.intp).ravel()
+    return rows[np.asarray(keep, np.intp).ravel()]

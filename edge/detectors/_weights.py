@@ -21,6 +21,10 @@ SHIPPED = _IN_WHEEL if _IN_WHEEL.is_dir() else _PACKAGE.parent / "models"
 """The cards that came with this software: in a wheel, or in a source tree."""
 
 
+ENGINES = Path("/var/lib/edge/engines")
+"""Where engines lie unless `storage.path` says otherwise."""
+
+
 class Models:
     """Cards and weights on a search path.
 
@@ -30,10 +34,14 @@ class Models:
     Args:
         folders: Where to look, in this order; a folder need not exist.
         shipped: Where cards (never weights) are sought last.
+        engines: Where what is built on this box for this box is kept.
     """
 
-    def __init__(self, folders: Sequence[Path], *, shipped: Path = SHIPPED) -> None:
+    def __init__(
+        self, folders: Sequence[Path], *, shipped: Path = SHIPPED, engines: Path = ENGINES
+    ) -> None:
         self.folders = tuple(folders)
+        self.engines = engines
         self._card_folders = (*self.folders, shipped)
         self._digests: dict[tuple[Path, int, int], str] = {}
 
@@ -53,7 +61,8 @@ class Models:
                 Path("models"),
                 *([storage / "models"] if storage else []),
                 *(Path(folder) for folder in named if folder),
-            ]
+            ],
+            engines=storage / "engines" if storage else ENGINES,
         )
 
     def names(self) -> list[str]:

@@ -36,7 +36,10 @@ from edge.sinks import Publisher
 
 log = logging.getLogger("edge.service")
 
-_LIBRARIES = ("av", "numpy", "onnxruntime", "opencv-python-headless", "paho-mqtt", "scipy")
+_LIBRARIES = (
+    "av", "numpy", "onnxruntime", "opencv-python-headless", "openvino", "paho-mqtt", "scipy",
+    "tensorrt",
+)  # fmt: skip
 
 
 def origin_of(config: Config) -> Origin:
@@ -123,7 +126,7 @@ class Service:
         engine, reason = open_engine(
             self._config.appliance.detectors[name],
             models,
-            lambda backend: Batcher(backend, name=name),
+            lambda load: Batcher(load, name=name),
         )
         if reason:
             log.error("detector %s: %s", name, reason)

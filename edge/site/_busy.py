@@ -85,7 +85,7 @@ def stages_ms(clip: Path, models: Models, model: str, n_frames: int) -> dict[str
     """
     watches = _Stopwatches()
     spans = _Spans()
-    engine, _ = _engine(models, model, 1, spans.around)
+    engine, _ = _engine(models, model, 1, lambda load: spans.around(load()))
     spans.clear()  # the warm-up
     detector, tracker, rules = engine.detector(), _tracker(), _rules()
     source = FileOptions(kind="file", path=clip, loop=True, realtime=False).open()
@@ -147,9 +147,7 @@ def efficiency(
         seconds: How long each of the three runs.
     """
     spans = _Spans()
-    engine, _ = _engine(
-        models, model, 0, lambda backend: spans.around(Batcher(backend, name="bench"))
-    )
+    engine, _ = _engine(models, model, 0, lambda load: spans.around(Batcher(load, name="bench")))
     first = next(_pictures(clip)).frame("bench", 0)
 
     def infer() -> Iterator[None]:

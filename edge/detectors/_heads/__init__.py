@@ -1,5 +1,8 @@
 """Heads: a family's output tensors to boxes. One file per family; the file's name is the family.
 
+A family may be exported in several layouts. Each is a class in the file's `LAYOUTS`, and a card
+chooses one by the parts its output tensors play.
+
 Boundary: the only place that knows how a family of networks writes its answer. Pure NumPy; a head
 knows no backend and no frame: boxes are in pixels of the network's input.
 """
@@ -8,14 +11,15 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 from edge.detections import Boxes, Floats, Ints
-from edge.errors import ModelMismatch
+from edge.errors import DetectorStalled, ModelMismatch
 
 Shape: TypeAlias = tuple[int | str, ...]
 """Axes: a number is that size, a word any size that is the same wherever the word stands."""
@@ -36,7 +40,7 @@ class Candidates(NamedTuple):
 
 
 class Head(Protocol):
-    """Reads one model's outputs."""
+    """Reads one model's outputs, in one layout."""
 
     ROLES: ClassVar[tuple[str, ...]]
     """The parts its output tensors play; a card names the tensor of each."""
@@ -67,15 +71,28 @@ def families() -> tuple[str, ...]:
     return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__)))
 
 
-def head_class(family: str) -> type[Head]:
-    """The head of one family; `family` is one of `families()`."""
-    found: type[Head] = importlib.import_module(f"{__name__}.{family}").Head
+def layouts(family: str) -> tuple[type[Head], ...]:
+    """The layouts one family is exported in; `family` is one of `families()`."""
+    found: tuple[type[Head], ...] = importlib.import_module(f"{__name__}.{family}").LAYOUTS
     return found
 
 
-def roles(family: str) -> tuple[str, ...]:
-    """The parts a family's output tensors play."""
-    return head_class(family).ROLES
+def head_class(family: str, roles: Iterable[str]) -> type[Head]:
+    """The head that reads a family's outputs.
+
+    Args:
+        family: One of `families()`.
+        roles: The parts the output tensors play, in any order.
+
+    Raises:
+        ModelMismatch: The family has no such layout; the text names those it has.
+    """
+    got = sorted(roles)
+    for layout in layouts(family):
+        if sorted(layout.ROLES) == got:
+            return layout
+    wanted = " or ".join(", ".join(layout.ROLES) for layout in layouts(family))
+    raise ModelMismatch(f"head {family} reads {wanted}; the card names {', '.join(got) or 'none'}")
 
 
 def check_shapes(wanted: Mapping[str, Shape], got: Mapping[str, tuple[int, ...]]) -> None:
@@ -101,3 +118,26 @@ def check_shapes(wanted: Mapping[str, Shape], got: Mapping[str, tuple[int, ...]]
 
 def _listed(shapes: Mapping[str, tuple[Any, ...]]) -> str:
     return ", ".join(f"{name} ({', '.join(map(str, s))})" for name, s in shapes.items()) or "none"
+
+
+def check_numbers(values: NDArray[Any], what: str) -> None:
+    """See that a network answered with numbers.
+
+    Raises:
+        DetectorStalled: There is NaN or infinity among the values.
+    """
+    if not np.isfinite(values).all():
+        raise DetectorStalled(f"the network answered with {what} that are not numbers")
+
+
+def check_classes(class_id: NDArray[Any], n_labels: int) -> None:
+    """See that there is a label for each class.
+
+    Raises:
+        DetectorStalled: There is none for one of them.
+    """
+    strange = class_id[(class_id < 0) | (class_id >= n_labels)]
+    if len(strange):
+        raise DetectorStalled(
+            f"the network answered with class {strange[0]:g}, the card has {n_labels} labels"
+        )

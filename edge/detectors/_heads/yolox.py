@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from edge.detectors import _heads
 from edge.detectors._nms import nms
-from edge.errors import DetectorStalled
 
 STRIDES = (8, 16, 32)
 NMS_IOU = 0.45
@@ -49,23 +48,23 @@ class Head:
         """Read the first picture of a batch; see `Head` of this package."""
         grid = outputs["grid"][0]
         objectness = grid[:, 4]
-        if not np.isfinite(objectness).all():
-            raise DetectorStalled("the network answered with objectness that is not a number")
+        _heads.check_numbers(objectness, "objectness")
         # Confidence is objectness times a class score of at most 1, so most of the 3549 rows of a
         # 416 x 416 network fall here and their 80 class scores are never read.
         rows = np.flatnonzero(objectness >= min_confidence)
         scores = grid[rows, 5:]
         class_id = scores.argmax(axis=1).astype(np.int32)
         confidence = objectness[rows] * scores.max(axis=1, initial=0.0)
-        if not np.isfinite(confidence).all():
-            raise DetectorStalled("the network answered with class scores that are not numbers")
+        _heads.check_numbers(confidence, "class scores")
         sure = confidence >= min_confidence
         rows, class_id, confidence = rows[sure], class_id[sure], confidence[sure]
-        centre = (grid[rows, 0:2] + self._cell[rows]) * self._stride[rows]
-        with np.errstate(over="ignore"):  # infinity is caught below
+        with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is caught below
+            centre = (grid[rows, 0:2] + self._cell[rows]) * self._stride[rows]
             half = np.exp(grid[rows, 2:4]) * self._stride[rows] / 2
-        xyxy = np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
-        if not np.isfinite(xyxy).all():
-            raise DetectorStalled("the network answered with boxes that are not numbers")
+            xyxy = np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
+        _heads.check_numbers(xyxy, "boxes")
         keep = nms(xyxy, confidence, class_id, NMS_IOU)
         return _heads.Candidates(xyxy[keep], confidence[keep], class_id[keep])
+
+
+LAYOUTS = (Head,)

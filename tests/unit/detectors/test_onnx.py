@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,15 +13,24 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.detectors import Backend, Models, Tensor, Tensors, auto, motion, open_engine, unbatched
+from edge.detectors import (
+    Backend,
+    Load,
+    Models,
+    Tensor,
+    Tensors,
+    auto,
+    motion,
+    open_engine,
+    unbatched,
+)
 from edge.detectors._card import read_card
-from edge.detectors.onnx import OnnxBackend, Options, vendor_errors
-from edge.errors import DetectorStalled, MissingDependency, ModelError, ModelMismatch
+from edge.detectors.onnx import CPU, CUDA, DYNAMIC_BATCH, OnnxBackend, Options, vendor_errors
+from edge.errors import DetectorStalled, MissingDependency
 from edge.frame import Colour, Frame
 from tests.unit.detectors.tiny_model import constant_network, frame, grid, stamp, write_model
 
 GREY = np.full((48, 64), 120, np.uint8)
-IMAGES = {"images": ("float32", (1, 3, 32, 32))}
 
 
 def engine_of(folder: Path, **told: object) -> Options:
@@ -54,14 +64,12 @@ def test_what_lies_in_the_padding_is_no_object(tmp_path: Path) -> None:
 def test_backends_are_served_and_closed(tmp_path: Path) -> None:
     """What `serve` returns is what runs, and closing the engine closes it."""
     write_model(tmp_path)
-    served: list[Backend] = []
 
     class Counted:
         max_batch = 1
 
         def __init__(self, backend: Backend) -> None:
             self.backend, self.n_runs = backend, 0
-            served.append(backend)
 
         def run(self, inputs: Tensors) -> dict[str, Tensor]:
             self.n_runs += 1
@@ -72,8 +80,8 @@ def test_backends_are_served_and_closed(tmp_path: Path) -> None:
 
     wrapped: list[Counted] = []
 
-    def serve(backend: Backend) -> Backend:
-        wrapped.append(Counted(backend))
+    def serve(load: Load) -> Backend:
+        wrapped.append(Counted(load()))
         return wrapped[-1]
 
     engine = engine_of(tmp_path).engine(Models([tmp_path]), serve)
@@ -86,75 +94,77 @@ def test_backends_are_served_and_closed(tmp_path: Path) -> None:
         detector.detect(frame(GREY))
 
 
-@pytest.mark.parametrize(
-    ("batch", "expected"), [(1, 1), ("N", 8)], ids=["fixed batch", "free batch"]
-)
-def test_batch_comes_from_the_file(tmp_path: Path, batch: int | str, expected: int) -> None:
-    """A free first axis takes several pictures, a fixed one takes one."""
+@pytest.mark.parametrize("batch", [1, "N"], ids=["fixed batch", "free batch"])
+def test_the_processor_takes_a_picture_a_thread(tmp_path: Path, batch: int | str) -> None:
+    """Side by side, so that a network whose batch is fixed gains as well."""
     content = constant_network({"images": ("float32", (batch, 3, 32, 32))}, {"output": grid()})
     path = write_model(tmp_path, content)
-    assert OnnxBackend(path, read_card(path.with_name("card.yaml"))).max_batch == expected
+    card = read_card(path.with_name("card.yaml"))
+    assert OnnxBackend(path, card, threads=3).max_batch == 3
+    assert OnnxBackend(path, card).max_batch == len(os.sched_getaffinity(0))
 
 
-@pytest.mark.parametrize(
-    ("content", "text"),
-    [
-        pytest.param(
-            constant_network({"x": ("float32", (1, 3, 32, 32))}, {"output": grid()}),
-            "inputs are not those of card tiny: expected images (1, 3, 32, 32); "
-            "got x (1, 3, 32, 32)",
-            id="input name",
-        ),
-        pytest.param(
-            constant_network({"images": ("float32", (1, 3, 64, 64))}, {"output": grid()}),
-            "expected images (1, 3, 32, 32); got images (1, 3, 64, 64)",
-            id="input size",
-        ),
-        pytest.param(
-            constant_network(IMAGES, {"output": np.zeros((1, 21, 85), np.float32)}),
-            "outputs do not fit head yolox of card tiny: expected output (1, 21, 7); "
-            "got output (1, 21, 85)",
-            id="number of classes",
-        ),
-        pytest.param(
-            constant_network(IMAGES, {"boxes": np.zeros((1, 4), np.float32)}),
-            "expected output (1, 21, 7); got boxes (1, 4)",
-            id="another family",
-        ),
-    ],
-)
-def test_tensors_that_are_not_the_cards_are_named(
-    tmp_path: Path, content: bytes, text: str
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_gpu_that_does_not_start_is_said_aloud(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Expected and got, names and shapes, before the first frame."""
-    write_model(tmp_path, content)
-    with pytest.raises(ModelMismatch) as caught:
-        engine_of(tmp_path).engine(Models([tmp_path]), unbatched)
-    assert text in str(caught.value)
-    assert str(tmp_path / "tiny" / "tiny.onnx") in str(caught.value)
+    """onnxruntime-gpu without its libraries: it runs on the processor, and the log says why."""
+    import onnxruntime
 
-
-WHOLE = constant_network(IMAGES, {"output": grid()})
-
-
-@pytest.mark.parametrize("content", [WHOLE[: len(WHOLE) // 2], b"not a network"])
-def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
-    """Even a file its card accepts may be no network; ONNX Runtime's error stays inside."""
-    path = write_model(tmp_path, content)
-    with pytest.raises(ModelError, match=r"tiny.onnx cannot be loaded: .*pull it anew") as caught:
-        engine_of(tmp_path).engine(Models([tmp_path]), unbatched)
-    assert str(path) in str(caught.value)
-
-
-def test_a_run_that_fails_is_a_stall(tmp_path: Path) -> None:
-    """Never an empty result: the caller learns that nobody looked."""
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA, CPU])
     path = write_model(tmp_path)
     backend = OnnxBackend(path, read_card(path.with_name("card.yaml")))
-    for wrong in (np.zeros((1, 3, 8, 8), np.float32), np.zeros((1, 3, 32, 32), np.uint8)):
-        with pytest.raises(DetectorStalled, match="model tiny failed while running"):
-            backend.run({"images": wrong})
-    with pytest.raises(DetectorStalled):
-        backend.run({})
+    assert "computes on the processor, because its CUDA provider does not start" in caplog.text
+    image = np.zeros((1, 3, 32, 32), np.float32)
+    assert backend.run({"images": image})["output"].shape == (1, 21, 7)
+
+
+def test_a_gpu_that_cannot_be_had_is_said_aloud(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A provider that raises, as one does that finds the GPU's memory full, is no end either."""
+    import onnxruntime
+
+    whole = onnxruntime.InferenceSession
+
+    def session(path: str, options: object, *, providers: list[str], **told: object) -> object:
+        if CUDA in providers:
+            raise RuntimeError("CUDA failure 2: out of memory")
+        return whole(path, options, providers=providers, **told)
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA, CPU])
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    path = write_model(tmp_path)
+    OnnxBackend(path, read_card(path.with_name("card.yaml")))
+    assert "does not start: CUDA failure 2: out of memory" in caplog.text
+
+
+def test_on_a_gpu_pictures_go_in_one_tensor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As many as the file takes. The provider is only said to be there: there is no GPU here."""
+    import onnxruntime
+
+    class OnGpu(onnxruntime.InferenceSession):  # type: ignore[misc]
+        def __init__(
+            self, path: str, options: object, *, providers: list[str], **told: object
+        ) -> None:
+            super().__init__(path, options, providers=providers[-1:], **told)
+
+        def get_providers(self) -> list[str]:
+            return [CUDA, CPU]
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA, CPU])
+    monkeypatch.setattr(onnxruntime, "InferenceSession", OnGpu)
+    caplog.set_level("INFO")
+    for batch, expected in ((1, 1), ("N", DYNAMIC_BATCH)):
+        content = constant_network({"images": ("float32", (batch, 3, 32, 32))}, {"output": grid()})
+        path = write_model(tmp_path, content)
+        backend = OnnxBackend(path, read_card(path.with_name("card.yaml")), threads=2)
+        assert backend.max_batch == expected
+    # This network answers with one row whatever it is asked: so the pictures went in together.
+    assert len(backend.run({"images": np.zeros((4, 3, 32, 32), np.float32)})["output"]) == 1
+    assert "computes on the GPU" in caplog.text
 
 
 def test_every_exception_of_the_library_is_translated() -> None:
@@ -168,7 +178,8 @@ def test_every_exception_of_the_library_is_translated() -> None:
 
 def test_a_missing_library_names_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """What to type, for the kind and for `auto`."""
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    for library in ("onnxruntime", "openvino", "tensorrt"):
+        monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(MissingDependency, match="pip install onnxruntime"):
         Options(kind="onnx", model="tiny").engine(Models([]), unbatched)
     with pytest.raises(MissingDependency, match=r"no engine can run a network: .*pip install"):
@@ -179,8 +190,8 @@ def test_auto_takes_what_is_installed(tmp_path: Path) -> None:
     """The same options, on an engine this machine has; never `motion`."""
     write_model(tmp_path)
     options = auto.Options(kind="auto", model="tiny", confidence=0.6, threads=1)
-    chosen = options.chosen()
-    assert chosen.model_dump(exclude={"kind"}) == options.model_dump(exclude={"kind"})
+    told = options.model_dump(exclude={"kind"})
+    assert told.items() <= options.chosen(Models([tmp_path])).model_dump().items()
     engine = options.engine(Models([tmp_path]), unbatched)
     assert engine.model.name == "tiny"
     assert "motion" not in auto.PREFERENCE
@@ -351,10 +362,9 @@ def test_deimv2_femto_finds_what_is_annotated(
 
 
 def test_a_batch_answers_as_single_runs_do(shared: Path) -> None:
-    """deimv2-femto takes several pictures at once, and each gets its own answer."""
+    """Several pictures at once, and each gets its own answer."""
     models = Models([shared / "models"])
-    backend = OnnxBackend(models.find("deimv2-femto"), models.card("deimv2-femto"), threads=1)
-    assert backend.max_batch == 8
+    backend = OnnxBackend(models.find("deimv2-femto"), models.card("deimv2-femto"), threads=2)
     images = np.random.default_rng(0).random((2, 3, 416, 416), np.float32)
     sizes = np.array([[416, 416]] * 2, np.int64)
     both = backend.run({"images": images, "orig_target_sizes": sizes})

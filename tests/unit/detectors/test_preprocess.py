@@ -6,8 +6,9 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from edge.detectors._card import Input
 from edge.detectors._preprocess import Letterbox, to_tensor
@@ -74,6 +75,82 @@ def test_any_size_of_frame_is_taken(width: int, height: int, fit: Fit) -> None:
     expected = np.full((48, 64), 114.0)
     expected[:high, :wide] = 255
     np.testing.assert_array_equal(tensor[0], np.stack([expected] * 3))
+
+
+def plain(picture: Frame, want: Input) -> NDArray[np.float64]:
+    """The tensor from the definition, in floating point: planes resized apart, then colour."""
+    (width, height), (wide, high) = (
+        want.size_wh,
+        Letterbox.fit(picture.size_wh, want.size_wh, want.letterbox).picture_wh,
+    )
+    y, u, v = (plain_resize(p, wide, high) for p in (picture.y, picture.u, picture.v))
+    kr, kb = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722)}[picture.colour.matrix]
+    if picture.colour.is_full_range:
+        luma, blue, red = y, u - 128, v - 128
+    else:
+        luma, blue, red = (y - 16) * 255 / 219, (u - 128) * 255 / 224, (v - 128) * 255 / 224
+    r = luma + 2 * (1 - kr) * red
+    b = luma + 2 * (1 - kb) * blue
+    g = (luma - kr * r - kb * b) / (1 - kr - kb)
+    tensor = np.full((3, height, width), float(want.pad))
+    for channel, plane in enumerate((r, g, b) if want.colour_order == "rgb" else (b, g, r)):
+        tensor[channel, :high, :wide] = np.clip(plane, 0, 255)
+    mean, std = (np.array(three)[:, None, None] for three in (want.mean, want.std))
+    return np.asarray((tensor * want.scale - mean) / std, np.float64)
+
+
+def plain_resize(plane: NDArray[np.uint8], wide: int, high: int) -> NDArray[np.float64]:
+    """Bilinear: a pixel's centre is mapped to the source, and its four neighbours are weighed."""
+    height, width = plane.shape
+    result = np.empty((high, wide))
+    for row in range(high):
+        y = min(max((row + 0.5) * height / high - 0.5, 0), height - 1)
+        above, below = int(y), min(int(y) + 1, height - 1)
+        for column in range(wide):
+            x = min(max((column + 0.5) * width / wide - 0.5, 0), width - 1)
+            left, right = int(x), min(int(x) + 1, width - 1)
+            upper = plane[above, left] * (1 - x % 1) + plane[above, right] * (x % 1)
+            lower = plane[below, left] * (1 - x % 1) + plane[below, right] * (x % 1)
+            result[row, column] = upper * (1 - y % 1) + lower * (y % 1)
+    return result
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(st.integers(2, 70), st.integers(2, 70)),
+    st.tuples(fits, st.sampled_from(("rgb", "bgr")), st.booleans()),
+    st.builds(Colour, st.sampled_from(("bt601", "bt709")), st.booleans()),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_tensor_is_the_plain_one(
+    size: tuple[int, int], network: tuple[Fit, str, bool], colour: Colour, seed: int
+) -> None:
+    """Every value within three levels of 255, the padding exact.
+
+    Three: planes are rounded after resizing (half a level, times 2.1 for blue), and again after
+    colour.
+    """
+    rng = np.random.default_rng(seed)
+    (width, height), (fit, order, is_normalised) = size, network
+    half = ((height + 1) // 2, (width + 1) // 2)
+    y, u, v = (
+        rng.integers(low, high, shape, dtype=np.uint8)
+        for low, high, shape in ((16, 236, (height, width)), (16, 241, half), (16, 241, half))
+    )
+    picture = Frame(stamp(), y, u, v, colour)
+    told = (
+        {"scale": 1 / 255, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+        if is_normalised
+        else {}
+    )
+    want = spec(fit, (24, 18), colour_order=order, **told)
+    tensor, placed = to_tensor(picture, want)
+    wanted = plain(picture, want)
+    level = want.scale / np.array(want.std)[:, None, None]
+    assert (np.abs(tensor[0] - wanted) <= 3 * level).all()
+    wide, high = placed.picture_wh
+    for padding in (np.s_[:, high:], np.s_[:, :, wide:]):
+        np.testing.assert_allclose(tensor[0][padding], wanted[padding], rtol=1e-6, atol=1e-6)
 
 
 SWATCHES = [

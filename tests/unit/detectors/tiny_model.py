@@ -96,13 +96,17 @@ def frame(luma: Plane, pts: float = 0.0, colour: Colour = Colour()) -> Frame:  #
 
 
 def constant_network(
-    inputs: Mapping[str, tuple[str, Shape]], outputs: Mapping[str, NDArray[np.generic]]
+    inputs: Mapping[str, tuple[str, Shape]],
+    outputs: Mapping[str, NDArray[np.generic]],
+    *,
+    opset: int = 13,
 ) -> bytes:
     """A network that answers with the same tensors whatever it is asked.
 
     Args:
         inputs: dtype and shape by name; a word is a free axis.
         outputs: The answer by name.
+        opset: Version of the operators it claims to use.
     """
     nodes = b"".join(_field(1, _constant(name, array)) for name, array in outputs.items())
     graph = nodes + _field(2, b"tiny")
@@ -110,7 +114,7 @@ def constant_network(
         graph += _field(11, _value(name, dtype, shape))
     for name, array in outputs.items():
         graph += _field(12, _value(name, array.dtype.name, array.shape))
-    return _number(1, 8) + _field(8, _number(2, 13)) + _field(7, graph)
+    return _number(1, 8) + _field(8, _number(2, opset)) + _field(7, graph)
 
 
 def _constant(name: str, array: NDArray[np.generic]) -> bytes:

@@ -1,0 +1,240 @@
+"""TensorRT on an NVIDIA GPU: engines are built once on the box, and opened whenever it starts.
+
+Boundary: with `_tensorrt.py` the only user of TensorRT; memory and streams are `_cuda.py`'s.
+`open` never builds: that takes minutes, and a camera watches with another kind meanwhile.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from edge.detectors import Tensor, Tensors
+from edge.detectors._card import Card
+from edge.detectors._cuda import Buffer, Stream, driver, gpu, on_gpu
+from edge.detectors._engines import EngineKey, EngineStore
+from edge.detectors._network import NetworkOptions, check_inputs
+from edge.detectors._tensorrt import Progress, build, library, make_log
+from edge.digest import file_digest
+from edge.errors import DetectorStalled, ModelError, ModelMismatch
+
+if TYPE_CHECKING:
+    import tensorrt
+
+DTYPES = {
+    "FLOAT": np.float32,
+    "HALF": np.float16,
+    "INT8": np.int8,
+    "UINT8": np.uint8,
+    "INT32": np.int32,
+    "INT64": np.int64,
+    "BOOL": np.bool_,
+}
+"""TensorRT's types that NumPy has too, by TensorRT's name; 8.6 makes INT32 of a file's INT64."""
+
+
+class Options(NetworkOptions):
+    """A network on TensorRT."""
+
+    kind: Literal["tensorrt"]
+    precision: Annotated[
+        Literal["fp32", "fp16", "int8"],
+        Field(
+            description="What the model file holds; TensorRT runs each layer as the file says.",
+            examples=["fp16"],
+        ),
+    ] = "fp32"
+
+    def require(self) -> None:
+        """Look for TensorRT, pycuda and a GPU; see `NetworkOptions`."""
+        library()
+        driver()
+
+    def open(self, path: Path, card: Card, engines: Path) -> TensorRtBackend:
+        """Open the engine that was built from an ONNX file on this box; see `NetworkOptions`.
+
+        Args:
+            path: The ONNX file.
+            card: Its card.
+            engines: Where engines are kept.
+
+        Raises:
+            ModelMissing: None was built yet.
+            ModelMismatch: There is one for another device, version, network or precision.
+            ModelError: It is damaged, or TensorRT refuses it.
+        """
+        key, store = self._key(path, card), EngineStore(engines)
+        return TensorRtBackend(store.read(key), card, engines / key.file_name)
+
+    def is_built(self, path: Path, card: Card, engines: Path) -> bool:
+        """Whether `open` would find an engine; costs the hash of the ONNX file and one header."""
+        return EngineStore(engines).has(self._key(path, card))
+
+    def build(
+        self, path: Path, card: Card, engines: Path, progress: Progress | None = None
+    ) -> Path:
+        """Build the engine and keep it; minutes on a Jetson, in any thread.
+
+        Args:
+            path: The ONNX file.
+            card: Its card.
+            engines: Where engines are kept.
+            progress: Told how far it is; may end it.
+
+        Returns:
+            The engine's file.
+
+        Raises:
+            ModelError: It cannot be parsed, built or kept, or `progress` ended it.
+            ModelMismatch: The file is not what card or `precision` say.
+            MissingDependency: No TensorRT, no pycuda or no GPU.
+        """
+        key, store = self._key(path, card), EngineStore(engines)
+        with on_gpu(ModelError, f"{path} cannot be built"):
+            engine, notes = build(path, card, self.precision, store.notes(key), progress)
+        kept = store.keep(key, engine)
+        store.keep_notes(key, notes)
+        return kept
+
+    def _key(self, path: Path, card: Card) -> EngineKey:
+        version = library().__version__
+        return EngineKey(
+            card.name, file_digest(path), self.kind, version, str(gpu()), self.precision
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Port:
+    """An input or output of the engine."""
+
+    name: str
+    dtype: Any
+    buffer: Buffer
+
+
+class TensorRtBackend:
+    """One engine, its memory for the largest batch, and one stream.
+
+    Any thread may call it, one at a time; the runtime's batcher sees to that.
+
+    Args:
+        engine: A serialised engine of this device and version.
+        card: Names its inputs and outputs must have.
+        place: Its file; for messages.
+
+    Raises:
+        ModelError: TensorRT or the device refuses it.
+        ModelMismatch: Its inputs are not the card's, an output's size depends on the picture, or
+            NumPy has no such type.
+    """
+
+    def __init__(self, engine: bytes, card: Card, place: Path) -> None:
+        self._name = card.name
+        self._is_open = False
+        self._ports: list[_Port] = []
+        what = f"{place} cannot be opened"
+        with on_gpu(ModelError, what):
+            self._stream = Stream()
+            self._log = make_log()
+            try:
+                self._runtime: tensorrt.Runtime = library().Runtime(self._log)
+            except TypeError as exc:  # how its bindings say that the library gave them nothing
+                raise ModelError(f"{what}: TensorRT does not start: {self._log}") from exc
+            self._engine: tensorrt.ICudaEngine = self._runtime.deserialize_cuda_engine(engine)
+            if self._engine is None:
+                raise ModelError(f"{what}: {self._log}; build it again with `edge model build`")
+            self._context: tensorrt.IExecutionContext = self._engine.create_execution_context()
+            if self._context is None:
+                raise ModelError(f"{what}: {self._log}; free memory on the GPU")
+            self._is_open = True
+            try:
+                self._inputs, self._outputs = self._allocate(card, place)
+            except BaseException:
+                self.close()
+                raise
+        self.max_batch = self._largest(card.tensors.image)[0]
+
+    def run(self, inputs: Tensors) -> dict[str, Tensor]:
+        """Run once; see `Backend`. Half-precision outputs come back as float32."""
+        if not self._is_open:
+            raise DetectorStalled(f"model {self._name} was closed; open it again")
+        with on_gpu(DetectorStalled, f"model {self._name} failed while running"):
+            for port in self._inputs:
+                value = inputs[port.name]
+                if not self._context.set_input_shape(port.name, value.shape):
+                    raise self._stalled(f"input {port.name} of shape {value.shape}")
+                port.buffer.upload([value], self._stream)
+            if not self._context.execute_async_v3(self._stream.handle):
+                raise self._stalled("the run")
+            staged = {
+                port: port.buffer.download(
+                    tuple(self._context.get_tensor_shape(port.name)), self._stream
+                )
+                for port in self._outputs
+            }
+            self._stream.wait()
+            return {
+                port.name: value.astype(np.float32 if port.dtype == np.float16 else port.dtype)
+                for port, value in staged.items()
+            }
+
+    def close(self) -> None:
+        """Release engine and memory; safe to call twice."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        # After a fault the device frees nothing any more, and `run` has said so.
+        with suppress(ModelError), on_gpu(ModelError, "closing"):
+            for port in self._ports:
+                port.buffer.free()
+            self._ports.clear()
+            # Their destructors need the device as much as their making did; in this order.
+            del self._stream, self._context, self._engine, self._runtime
+
+    def _allocate(self, card: Card, place: Path) -> tuple[list[_Port], list[_Port]]:
+        """Memory for the largest batch, bound to every input and output."""
+        trt = library()
+        names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
+        modes = {name: self._engine.get_tensor_mode(name) for name in names}
+        inputs = [name for name in names if modes[name] == trt.TensorIOMode.INPUT]
+        check_inputs(
+            {name: tuple(self._engine.get_tensor_shape(name)) for name in inputs}, card, place
+        )
+        for name in inputs:
+            self._context.set_input_shape(name, self._largest(name))
+        for name in names:
+            self._ports.append(self._port(name, place))
+        return (
+            [port for port in self._ports if port.name in inputs],
+            [port for port in self._ports if port.name not in inputs],
+        )
+
+    def _port(self, name: str, place: Path) -> _Port:
+        shape = tuple(self._context.get_tensor_shape(name))
+        data_type: tensorrt.DataType = self._engine.get_tensor_dtype(name)
+        if any(axis < 0 for axis in shape) or data_type.name not in DTYPES:
+            raise ModelMismatch(
+                f"{place}: expected a tensor {name} of a fixed size and a type NumPy has, got "
+                f"{data_type.name} {shape}; export the model again, without suppression of boxes"
+            )
+        dtype = np.dtype(DTYPES[data_type.name])
+        buffer = Buffer(int(np.prod(shape)), dtype)
+        self._context.set_tensor_address(name, buffer.address)
+        return _Port(name, dtype, buffer)
+
+    def _largest(self, name: str) -> tuple[int, ...]:
+        """Shape of an input in the largest batch the engine was built for."""
+        shape = tuple(self._engine.get_tensor_shape(name))
+        if all(axis >= 0 for axis in shape):
+            return shape
+        return tuple(self._engine.get_tensor_profile_shape(name, 0)[2])
+
+    def _stalled(self, what: str) -> DetectorStalled:
+        return DetectorStalled(
+            f"model {self._name}: TensorRT refused {what}: {self._log}; run `edge doctor`"
+        )

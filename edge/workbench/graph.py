@@ -1,0 +1,117 @@
+"""ONNX files as graphs that can be changed: read, brought up to date, written.
+
+Boundary: with `quantise` and `fp16` the only users of the onnx package.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.errors import MissingDependency, ModelError
+
+OPSET = 17
+"""What files are brought up to: the newest that TensorRT 8.6 reads; scales a channel need 13."""
+
+
+def library() -> Any:
+    """The onnx package.
+
+    Raises:
+        MissingDependency: It is not installed.
+    """
+    try:
+        import onnx
+    except ImportError as exc:
+        raise MissingDependency(
+            f"this needs onnx, which cannot be imported ({exc}); run `pip install onnx`"
+        ) from exc
+    return onnx
+
+
+def read(path: Path) -> Any:
+    """Read a file, bring it up to `OPSET` if it is older, and work out the shapes in it.
+
+    Raises:
+        ModelError: It is no ONNX file, or a part of it has no newer form.
+        MissingDependency: onnx is not installed.
+    """
+    onnx = library()
+    from onnx import shape_inference, version_converter
+
+    try:
+        model = onnx.load(str(path))
+        own = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+        if own < OPSET:
+            model = version_converter.convert_version(model, OPSET)
+        model = shape_inference.infer_shapes(model)
+    except Exception as exc:  # protobuf, onnx's C++ and StopIteration have no class in common
+        raise ModelError(
+            f"{path} cannot be converted: {' '.join(str(exc).split())[:200]}; export the model "
+            f"again with opset {OPSET}"
+        ) from exc
+    for n, node in enumerate(model.graph.node):
+        node.name = node.name or f"{node.op_type}_{n}"  # layers are chosen by name
+    return model
+
+
+def write(model: Any, path: Path) -> None:
+    """Write a file, and see that it is whole.
+
+    Raises:
+        ModelError: What was made is no sound network; nothing is left behind.
+    """
+    onnx = library()
+    onnx.save(model, str(path))
+    try:
+        onnx.checker.check_model(str(path))
+    except onnx.checker.ValidationError as exc:
+        path.unlink()
+        raise ModelError(f"{path}: what was made is no sound ONNX file: {exc}") from exc
+
+
+def guard_concats(model: Any) -> None:
+    """Put a node that changes nothing behind each Concat of floats, in place.
+
+    OpenVINO 2026.4 computes nonsense on processors where a signed INT8 tensor comes straight out of
+    a Concat: of yolox-nano, INT8 there found 1 % of the objects that it finds so. A Clip does not
+    help, it is taken out again; a Max with the lowest number is not.
+    """
+    onnx = library()
+    kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
+    lowest = "edge_lowest"
+    nodes = []
+    for node in model.graph.node:
+        nodes.append(node)
+        name = node.output[0]
+        if node.op_type == "Concat" and kinds.get(name) == onnx.TensorProto.FLOAT:
+            node.output[0] = f"{name}_unguarded"
+            guard = onnx.helper.make_node(
+                "Max", [node.output[0], lowest], [name], name=f"{node.name}_guard"
+            )
+            nodes.append(guard)
+    if len(nodes) > len(model.graph.node):
+        value = np.array(np.finfo(np.float32).min, np.float32)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(value, lowest))
+        del model.graph.node[:]
+        model.graph.node.extend(nodes)
+
+
+def last_layers(model: Any, kinds: tuple[str, ...]) -> list[str]:
+    """Names of the nodes of some kinds after which no other of these kinds comes."""
+    readers: dict[str, list[Any]] = {}
+    for node in model.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    # From the end to the beginning, which is the order ONNX prescribes turned round.
+    leads_on: dict[str, bool] = {}
+    last = []
+    for node in reversed(model.graph.node):
+        after = [reader for name in node.output for reader in readers.get(name, [])]
+        goes_on = any(reader.op_type in kinds or leads_on[reader.name] for reader in after)
+        leads_on[node.name] = goes_on
+        if node.op_type in kinds and not goes_on:
+            last.append(node.name)
+    return last
