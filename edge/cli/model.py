@@ -82,7 +82,8 @@ def _build(args: argparse.Namespace) -> int:
     path, card = models.find(args.name), models.card(args.name)
     kept = options.build(path, card, models.engines, _phase)
     print(
-        f"{args.name}: {kept}; compare it with `edge model check {args.name} --engine {args.kind}`"
+        f"{args.name}: {kept}; compare it with "
+        f"`edge model check {args.name} --engine {args.kind} --images DIR`"
     )
     return FINE
 

@@ -104,6 +104,8 @@ class Models:
             ModelError: A file cannot be read.
         """
         card = self.card(name)
+        if not card.weights:
+            raise ModelMissing(card.how_to_pin)
         accepted = {weights.sha256: weights.file for weights in card.weights}
         files = list(dict.fromkeys(accepted.values()))
         strangers: list[Path] = []
