@@ -20,6 +20,7 @@ import cv2
 from edge.config import Config, load
 from edge.errors import ConfigError
 from edge.runtime import supervisor
+from edge.runtime.memory import share_one_heap
 from edge.runtime.service import Service, origin_of
 from edge.sinks import Publisher, open_publisher
 
@@ -53,6 +54,7 @@ class Daemon:
         """
         # Cameras are the parallelism here; OpenCV's own threads would only fight over the cores.
         cv2.setNumThreads(1)
+        share_one_heap()
         publisher = _publisher(self._config)
         try:
             n_ended = publisher.end_open("the appliance was restarted", datetime.now(timezone.utc))
