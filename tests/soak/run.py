@@ -158,9 +158,7 @@ def _taken_back(fault: Fault, group: Group) -> tuple[float, float]:
 
 def _of_each(groups: Sequence[Group], times: Sequence[float]) -> dict[str, float]:
     """The time of its group for each camera."""
-    return {
-        camera: t for group, t in zip(groups, times, strict=True) for camera in group.cameras
-    }
+    return {camera: t for group, t in zip(groups, times, strict=True) for camera in group.cameras}
 
 
 def _await_return(box: Box, room: ControlRoom, happened: Happened) -> None:

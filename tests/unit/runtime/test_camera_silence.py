@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -38,6 +38,8 @@ class Scene:
 
 
 class Source:
+    """One connection to it."""
+
     is_live = True
     clock_doubt = ""
 
@@ -65,6 +67,8 @@ class Source:
 
 
 class Options(SourceOptions):
+    """How to reach it."""
+
     kind: str = "scene"
 
     def open(self, *, timeout_s: float = 5.0, not_before: float = 0.0) -> Source:  # noqa: ARG002
