@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from edge.config.check import check_against, check_appliance, check_camera
 from edge.config.credentials import Secrets
 from edge.config.explain import explain
+from edge.config.layers import layered
 from edge.config.marks import read
 from edge.config.problem import ConfigUnusable, Document, Finding, Problem, any_of, suggest
 from edge.config.schema import Appliance, Camera
@@ -98,7 +99,7 @@ def load(folder: Path) -> Config:
     secrets = Secrets(folder)
     appliance = _read(folder / "appliance.yaml", Appliance, secrets)
     names = sorted(path.name for path in _files(folder) if path.suffix == ".yaml")
-    cameras = [_read(folder / "cameras" / name, Camera, secrets) for name in names]
+    cameras = [_camera(folder / "cameras" / name, appliance.document, secrets) for name in names]
 
     stray = list(_stray(folder, has_cameras=bool(cameras)))
     if appliance.model is not None:
@@ -139,7 +140,15 @@ def load(folder: Path) -> Config:
 
 def _read(file: Path, model: type[M], secrets: Secrets) -> _Reading[M]:
     """The first two passes over one file."""
-    document = read(file, secrets)
+    return _validated(file, read(file, secrets), model)
+
+
+def _camera(file: Path, appliance: Document, secrets: Secrets) -> _Reading[Camera]:
+    """The same over a camera's file, with what cameras share under it."""
+    return _validated(file, layered(read(file, secrets), appliance), Camera)
+
+
+def _validated(file: Path, document: Document, model: type[M]) -> _Reading[M]:
     findings = list(document.findings)
     if document.data is None:
         if not findings:
@@ -153,6 +162,9 @@ def _read(file: Path, model: type[M], secrets: Secrets) -> _Reading[M]:
         valid = model.model_validate_json(json.dumps(document.data))
     except ValidationError as refused:
         errors = refused.errors(include_url=False, include_input=False)
+        if any(finding.path == ("profile",) for finding in document.findings):
+            # What is missing may be in the profile that was meant.
+            errors = [error for error in errors if error["type"] != "missing"]
         findings += explain(errors, document, model)
     return _Reading(file, document, valid, findings)
 
