@@ -21,7 +21,15 @@ from edge.config.credentials import Secrets
 from edge.config.explain import explain
 from edge.config.layers import layered
 from edge.config.marks import read
-from edge.config.problem import ConfigUnusable, Document, Finding, Problem, any_of, suggest
+from edge.config.problem import (
+    ConfigUnusable,
+    Document,
+    Finding,
+    KeyPath,
+    Problem,
+    any_of,
+    suggest,
+)
 from edge.config.schema import Appliance, Camera
 from edge.detections import ANY_LABEL
 from edge.detectors import DetectorOptions, Models
@@ -79,7 +87,7 @@ class _Reading(Generic[M]):
     @property
     def problems(self) -> list[Problem]:
         placed = map(self.document.problem, self.findings)
-        by_place = sorted(placed, key=lambda problem: (problem.line, problem.column))
+        by_place = sorted(placed, key=lambda p: (p.line, p.column, p.severity))
         return [*self.document.others, *by_place]
 
 
@@ -150,6 +158,7 @@ def _camera(file: Path, appliance: Document, secrets: Secrets) -> _Reading[Camer
 
 def _validated(file: Path, document: Document, model: type[M]) -> _Reading[M]:
     findings = list(document.findings)
+    findings += [_in_clear(path, file) for path in document.in_clear]
     if document.data is None:
         if not findings:
             keys = ", ".join(k for k, f in model.model_fields.items() if f.is_required())
@@ -167,6 +176,12 @@ def _validated(file: Path, document: Document, model: type[M]) -> _Reading[M]:
             errors = [error for error in errors if error["type"] != "missing"]
         findings += explain(errors, document, model)
     return _Reading(file, document, valid, findings)
+
+
+def _in_clear(path: KeyPath, file: Path) -> Finding:
+    folder = file.parent.parent if file.parent.name == "cameras" else file.parent
+    remedy = f"run: edge config seal --config {folder}"
+    return Finding(path, "a password in the clear", remedy, "warning")
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -205,8 +220,9 @@ def _check_ids(cameras: Iterable[_Reading[Camera]]) -> None:
 
 
 def _id(camera: _Reading[Camera]) -> str:
-    said = camera.document.data.get("camera") if isinstance(camera.document.data, dict) else None
-    return said if isinstance(said, str) and said else camera.file.stem
+    """What a camera is called also where it is set aside: never by what a reference stands for."""
+    mark = camera.document.marks.get(("camera",))
+    return mark.text if mark and mark.text and "${" not in mark.text else camera.file.stem
 
 
 def _labels(appliance: _Reading[Appliance], storage: Path) -> Mapping[str, tuple[str, ...] | None]:

@@ -131,6 +131,7 @@ class Document:
         findings: What was wrong already while reading it.
         unread: Paths whose value could not be had, such as an unknown secret.
         secrets: Texts that must not be shown, each with what is shown instead.
+        in_clear: Paths of values that are passwords, or hold one, and are written out here.
         others: Problems of other files this one depends on, such as `secrets.yaml`.
         layers: Blocks of other documents that lie under this one, uppermost first: a value that
             is not written here was written there.
@@ -144,6 +145,7 @@ class Document:
     findings: tuple[Finding, ...] = ()
     unread: tuple[KeyPath, ...] = ()
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    in_clear: tuple[KeyPath, ...] = ()
     others: tuple[Problem, ...] = ()
     layers: tuple[tuple[Document, KeyPath], ...] = field(default=(), repr=False)
 
