@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from edge.config.calibration import Calibration
 from edge.decoders import DecoderOptions
 from edge.detectors import DetectorOptions
 from edge.gates import GateOptions
@@ -316,6 +317,23 @@ class Camera(Options):
             examples=[{"flats": [[0.0, 0.0], [0.3, 0.0], [0.3, 0.2], [0.0, 0.2]]}],
         ),
     ]
+    calibration: Annotated[
+        Calibration | None,
+        Field(
+            description="Where the ground is, so that places become metres: needed for speed and "
+            "for how much detail a zone shows.",
+            examples=[
+                {
+                    "size": [1920, 1080],
+                    "heights": [
+                        {"foot": [0.3, 0.8], "head": [0.3, 0.6], "metres": 1.7},
+                        {"foot": [0.7, 0.9], "head": [0.7, 0.65], "metres": 1.7},
+                        {"foot": [0.6, 0.6], "head": [0.6, 0.48], "metres": 1.7},
+                    ],
+                }
+            ],
+        ),
+    ] = None
     rules: Annotated[
         tuple[AnyRule, ...],
         Field(
