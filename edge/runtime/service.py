@@ -6,12 +6,14 @@ import logging
 import platform
 import time
 from datetime import datetime, timezone
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from edge import __version__
 from edge.config import Config
 from edge.config.schema import Camera as CameraOptions
-from edge.detectors import Engine, Models, open_engine
+from edge.detectors import Backend, Engine, EngineOptions, Load, Models, open_engine
+from edge.errors import ModelMismatch
 from edge.event import RuleState
 from edge.message import (
     About,
@@ -27,6 +29,7 @@ from edge.message import (
     rule_status,
 )
 from edge.runtime.batcher import Batcher
+from edge.runtime.builder import Builder
 from edge.runtime.camera import Camera, Reports
 from edge.runtime.clock import BoxClock
 from edge.runtime.reader import Reader
@@ -59,6 +62,9 @@ class Service:
         self._config = config
         self._publisher = publisher
         self._origin = origin_of(config)
+        storage = config.appliance.storage.path
+        self._models = Models.on_this_machine(storage)
+        self._builder = Builder(storage, self._models)
         self._engines: dict[str, tuple[Engine, str]] = {}
         self._cameras: list[Camera] = []
         self._clock = BoxClock()
@@ -100,6 +106,7 @@ class Service:
 
     def stop(self, reason: str) -> None:
         """Stop watching and end what is open, for the reason given."""
+        self._builder.close()
         for camera in self._cameras:
             camera.request_stop()
         for camera in self._cameras:
@@ -122,17 +129,40 @@ class Service:
 
     def _open(self, name: str) -> tuple[Engine, str]:
         """The engine behind a detector's name, and why it is less than was asked for."""
-        models = Models.on_this_machine(self._config.appliance.storage.path)
-        engine, reason = open_engine(
-            self._config.appliance.detectors[name],
-            models,
-            lambda load: Batcher(load, name=name),
-        )
+        batchers: list[Batcher] = []
+        later: list[EngineOptions] = []
+
+        def serve(load: Load) -> Backend:
+            batchers.append(Batcher(load, name=name))
+            return batchers[-1]
+
+        options = self._config.appliance.detectors[name]
+        engine, reason = open_engine(options, self._models, serve, later.append)
+        for better in later:
+            self._builder.build(better, partial(self._go_over, better, engine, batchers[-1]))
         if reason:
             log.error("detector %s: %s", name, reason)
         else:
             log.info("detector %s: %s", name, engine.model)
         return engine, reason or ""
+
+    def _go_over(self, better: EngineOptions, engine: Engine, batcher: Batcher) -> None:
+        """Let another kind run the network from now on; trackers and rules notice nothing.
+
+        Raises:
+            ModelError, MissingDependency: It cannot; what is in service stays.
+        """
+
+        def serve(load: Load) -> Backend:
+            batcher.replace(load)
+            return batcher
+
+        if (key := better.engine_key(self._models)).model_sha256 != engine.model.sha256:
+            raise ModelMismatch(
+                f"the weights of {key.model} were replaced: expected {engine.model}, got "
+                f"{key.model}@{key.model_sha256[:8]}; restart edge to use the new file"
+            )
+        better.engine(self._models, serve)
 
     def _camera(self, options: CameraOptions) -> Camera:
         engine, degraded = self._engines[options.analyse.detector]
