@@ -243,7 +243,7 @@ def _first_that_opens(
             return options.engine(models, serve), len(said)
         except (ModelError, MissingDependency) as exc:
             if len(candidates) > 1:
-                log.error("%s; goes on with the next best", exc)  # noqa: TRY400 - a user's words
+                log.error("%s; goes on with the next best", exc)
             said.append(exc)
     raise said[0]
 

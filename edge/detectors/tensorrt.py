@@ -17,7 +17,7 @@ from pydantic import Field
 from edge.detectors import Tensor, Tensors
 from edge.detectors._builds import Progress
 from edge.detectors._card import Card
-from edge.detectors._cuda import Buffer, PlaneKernel, Stream, compiled, driver, gpu, on_gpu
+from edge.detectors._cuda import Buffer, Stream, compiled, driver, gpu, on_gpu
 from edge.detectors._engines import EngineKey, EngineStore
 from edge.detectors._network import NetworkOptions, check_inputs
 from edge.detectors._tensorrt import build, library, make_log
@@ -63,9 +63,7 @@ class Options(NetworkOptions):
         """Model, version, device and precision; see `NetworkOptions`."""
         sha256 = digest_of(path)
         precision = card.precision_of(sha256) if self.precision == "auto" else self.precision
-        return EngineKey(
-            card.name, sha256, self.kind, library().__version__, str(gpu()), precision
-        )
+        return EngineKey(card.name, sha256, self.kind, library().__version__, str(gpu()), precision)
 
     def open(self, path: Path, card: Card, engines: Path) -> TensorRtBackend:
         """Open the engine that was built from an ONNX file on this box; see `NetworkOptions`.

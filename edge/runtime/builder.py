@@ -93,7 +93,7 @@ class Builder:
             try:
                 self._fill(order)
             except EdgeError as exc:
-                log.error("engine of %s: %s", order.options.model, exc)  # noqa: TRY400 - user's words
+                log.error("engine of %s: %s", order.options.model, exc)
             except Exception:
                 log.exception("engine of %s: internal error", order.options.model)
 
@@ -171,9 +171,7 @@ def _percent(build: Build) -> int:
 
 def _how_it_ended(ended: int, longest_s: float) -> str:
     if ended == -9:
-        return (
-            f"its building was killed, for want of memory or after {longest_s / 60:.0f} minutes"
-        )
+        return f"its building was killed, for want of memory or after {longest_s / 60:.0f} minutes"
     if ended < 0:
         return f"its building crashed (signal {-ended})"
     return f"its building ended with exit code {ended}, and said why in the log above"
