@@ -60,7 +60,7 @@ class Record:
         status: Exit status of the process.
         complaints: Lines of its log that should not be there.
         loss_by: What lost packets.
-        has_netem: Whether packets could be delayed.
+        delay_by: What delayed them; empty where nothing could.
     """
 
     sources: Sequence[Source]
@@ -73,7 +73,7 @@ class Record:
     status: int
     complaints: list[str]
     loss_by: str
-    has_netem: bool
+    delay_by: str
 
     @property
     def troubled(self) -> dict[str, list[tuple[float, float]]]:

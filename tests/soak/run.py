@@ -66,7 +66,7 @@ def soak(
     """
     (folder / "broker").mkdir(parents=True)
     cable = site.groups[0].cable
-    has_netem = cable.has_netem
+    delay_by = "netem" if cable.has_netem else "a detour in user space" if cable.can_delay else ""
     loss_by = cable.lose(0.01)
     cable.mend()
     with site.network.inside():
@@ -79,8 +79,8 @@ def soak(
             started_s = _started(box, room, site, began)
             say(f"{len(site.sources)} cameras watched after {started_s:.1f} s")
             time.sleep(CALM_S)
-            plan = schedule(seed, len(site.groups), longest_s, has_netem=has_netem)
-            n_least = n_kinds(has_netem=has_netem)
+            plan = schedule(seed, len(site.groups), longest_s, can_delay=bool(delay_by))
+            n_least = n_kinds(can_delay=bool(delay_by))
             until = began + minutes * 60
             faults = [_inject(box, room, site, planned, say) for planned in islice(plan, n_least)]
             faults += _until(until, plan, lambda planned: _inject(box, room, site, planned, say))
@@ -93,7 +93,7 @@ def soak(
     knocks.close()
     return Record(
         site.sources, film, room, knocks, box.samples, faults,
-        started_s, status, complaints, loss_by, has_netem,
+        started_s, status, complaints, loss_by, delay_by,
     )  # fmt: skip
 
 
