@@ -41,6 +41,7 @@ BARE = "application/x-rtp,media=video,encoding-name=H264,clock-rate=90000,payloa
 ELEMENTS = (
     *("appsrc", "appsink", "identity", "capssetter", "qtdemux", "matroskademux", "rtpbin"),
     *("h264parse", "rtph264pay", "h265parse", "rtph265pay", "jpegparse", "rtpjpegpay"),
+    *("mpegtsmux", "rtpmp2tpay"),
 )
 SECOND_NS = 1_000_000_000
 
@@ -134,6 +135,8 @@ def launch(recording: Recording, options: argparse.Namespace) -> str:
     after the payloader, which makes it the network's.
     """
     payloader = PAYLOADERS[recording.caps.get_structure(0).get_name()]
+    if options.transport_stream:
+        payloader = f"{payloader.partition(' ! ')[0]} ! mpegtsmux alignment=7 ! rtpmp2tpay pt=33"
     if options.rtp_start >= 0:
         payloader += f" timestamp-offset={options.rtp_start}"
     steps = ["appsrc name=units format=time max-bytes=1", payloader]
@@ -206,6 +209,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--bare-sdp", action="store_true", help="describe H.264 without its parameter sets"
     )
+    parser.add_argument("--transport-stream", action="store_true", help="MPEG-TS inside RTP")
     parser.add_argument("--rtp-start", type=int, default=-1, help="the first picture's RTP time")
     parser.add_argument("--report-s", type=float, default=5.0, help="between RTCP sender reports")
     options = parser.parse_args()

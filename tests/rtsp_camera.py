@@ -37,6 +37,7 @@ class RtspCamera:
         certificate: With `key`, both PEM files: it serves `rtsps://`.
         key: See `certificate`.
         loss: Fraction of its RTP packets that get lost on the way.
+        is_transport_stream: Its video is wrapped in MPEG-TS inside RTP.
         has_bare_sdp: It describes its H.264 without the parameter sets; those are in the stream.
         rtp_start: RTP time of the first picture, 32 bits at 90 kHz; random if None.
         report_s: Between its RTCP sender reports.
@@ -54,6 +55,7 @@ class RtspCamera:
         certificate: Path | None = None,
         key: Path | None = None,
         loss: float = 0.0,
+        is_transport_stream: bool = False,
         has_bare_sdp: bool = False,
         rtp_start: int | None = None,
         report_s: float = 5.0,
@@ -64,6 +66,7 @@ class RtspCamera:
         self._arguments = [str(clip), "--address", address, *(["--shared"] if shared else [])]
         self._arguments += ["--loss", str(loss), "--report-s", str(report_s)]
         self._arguments += ["--bare-sdp"] if has_bare_sdp else []
+        self._arguments += ["--transport-stream"] if is_transport_stream else []
         if rtp_start is not None:
             self._arguments += ["--rtp-start", str(rtp_start)]
         if certificate is not None and key is not None:

@@ -54,7 +54,7 @@ class Attention:
         self._pipeline = pipeline
         self._was_idle = False
         self._gop_s = float("inf")  # time between keyframes, once two were seen
-        self._keyframe_dts = float("-inf")
+        self._keyframe_dts: float | None = None  # of the last one, where none was skipped since
         self._looked_pts = float("-inf")
         self._n_unjudged = 0  # keyframes taken since the last picture that was found still
         self._behind_s = 0.0  # how far the last rewind put us behind on purpose
@@ -137,13 +137,13 @@ class Attention:
 
     def _measure_gop(self, packet: Packet) -> None:
         """Learn how far keyframes are apart; a gap that grows counts before it has ended."""
-        gap_s = packet.dts - self._keyframe_dts
+        last = self._keyframe_dts
         if packet.is_keyframe:
-            if gap_s > 0:
-                self._gop_s = gap_s
             self._keyframe_dts = packet.dts
-        elif gap_s > MOST_GOP_S:
-            self._gop_s = gap_s
+            if last is not None and packet.dts > last:
+                self._gop_s = packet.dts - last
+        elif last is not None and packet.dts - last > MOST_GOP_S:
+            self._gop_s = packet.dts - last
 
     def _go_back(self) -> list[Picture]:
         """To the last picture that was found still."""
@@ -156,3 +156,6 @@ class Attention:
     def _skipped(self, n_packets: int) -> None:
         self._decoder.reset()
         self.n_skipped += n_packets
+        # Keyframes among them would count as far apart, and a box that cannot keep up would decode
+        # all of every camera from then on.
+        self._keyframe_dts = None

@@ -186,3 +186,27 @@ def test_always_decodes_everything(tmp_path: Path) -> None:
     )
     assert len(times) == SECONDS * FPS
     assert attention.n_passed == 0
+
+
+def test_skipping_says_nothing_of_how_far_keyframes_are_apart(tmp_path: Path) -> None:
+    """A box that fell behind once goes on resting; two seconds are not four for what it skipped."""
+    path = scene(tmp_path / "yard.mp4", constant_rate=False, appears=99.0)
+    source = FileOptions(kind="file", path=path, realtime=False).open()
+    packets = list(source.packets())
+    detector = MotionDetectorOptions(kind="motion").engine(Models([]), unbatched).detector()
+    tracker = TrackerOptions(kind="bytetrack").build()
+    pipeline = Pipeline(Masks(), MotionOptions().build(), detector, tracker, [])
+    ring = Ring(seconds=10, max_bytes=10**8)
+    attention = Attention("yard", ring, SoftwareDecoder(source.stream), pipeline)
+    n_pictures = 0
+    for first in range(0, len(packets), 50):  # five seconds come at once: it is behind each time
+        for packet in packets[first : first + 50]:
+            ring.append(packet)
+        attention.keep_up(2.0)
+        while (taken := attention.take(0)) is not None:
+            for picture in attention.pictures(taken.packet):
+                n_pictures += 1
+                pipeline.step(picture.frame("yard", n_pictures))
+    assert attention.n_skipped > 60
+    assert attention.cannot_rest == ""
+    assert n_pictures <= 8
