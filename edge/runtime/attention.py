@@ -156,6 +156,7 @@ class Attention:
     def _skipped(self, n_packets: int) -> None:
         self._decoder.reset()
         self.n_skipped += n_packets
-        # Keyframes among them would count as far apart, and a box that cannot keep up would decode
-        # all of every camera from then on.
+        # Seen from here keyframes are now far apart, and a box that cannot keep up would decode all
+        # of every camera from then on. The ring has seen them all.
         self._keyframe_dts = None
+        self._gop_s = self._ring.gop_s or self._gop_s
