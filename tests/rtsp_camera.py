@@ -28,7 +28,8 @@ class RtspCamera:
     while it is off, so that the same address comes back.
 
     Args:
-        clip: H.264, H.265 or MJPEG in MP4 or Matroska, at least two pictures.
+        clip: H.264, H.265 or MJPEG in MP4 or Matroska, at least two pictures; or MPEG-TS, which is
+            sent once, as MPEG-TS inside RTP.
         user: With `password`, who may look (digest authentication); None lets everyone in.
         password: See `user`.
         shared: All clients join one running stream, as with most cameras. Otherwise each gets
