@@ -18,6 +18,7 @@ import cv2
 
 from edge.demo.street import Scene, cached, clip_path
 from edge.detectors import Models
+from edge.runtime.memory import share_one_heap
 from edge.site import _busy, _idle
 from edge.site._busy import Efficiency
 from edge.site._idle import Idle
@@ -93,7 +94,9 @@ def bench(
         InputError: The clip cannot be served.
         SourceError: The clip cannot be read, or a camera did not come up.
     """
-    cv2.setNumThreads(1)  # as the daemon does: cameras are the parallelism
+    # As the daemon does.
+    cv2.setNumThreads(1)
+    share_one_heap()
     effort = _QUICK if is_quick else _FULL
     models = Models.on_this_machine()
     models.card(model)
