@@ -85,6 +85,44 @@ def opened(path: Path | None, reserve_bytes: int) -> sqlite3.Connection:
     return db
 
 
+def opened_to_read(path: Path) -> sqlite3.Connection | None:
+    """Open a sound database that cannot be written, to read what waits in it.
+
+    Args:
+        path: Its file.
+
+    Returns:
+        The database; None where it cannot be read, is not sound, or is of another layout.
+    """
+    try:
+        db = read_only(path)
+    except sqlite3.Error:
+        return None
+    try:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error:
+        version = verdict = None
+    if version == _VERSION and verdict == "ok":
+        return db
+    db.close()
+    return None
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """Open a database, sound or not, without writing anything.
+
+    Raises:
+        sqlite3.Error: It cannot be opened.
+    """
+    log = path.with_name(path.name + "-wal")
+    has_log = log.exists() and log.stat().st_size > 0
+    # Without a log nothing is missed by not looking for one, which would need a writable folder.
+    how = "mode=ro" if has_log else "mode=ro&immutable=1"
+    address = f"{path.absolute().as_uri()}?{how}"
+    return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+
+
 def move_aside(path: Path, damage: str) -> Path:
     """Rename a damaged database, its log included, so that support can look at it.
 
@@ -163,7 +201,7 @@ def _prepare(db: sqlite3.Connection) -> None:
         raise Damaged(f"it has layout {version}, this software writes {_VERSION}")
     (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        raise Damaged(str(verdict).splitlines()[0])
+        raise Damaged(" ".join(str(verdict).split()))
     db.execute("PRAGMA journal_mode = WAL")
     # Zeroing what is deleted (the default of some builds) would triple what is written.
     db.execute("PRAGMA secure_delete = OFF")
