@@ -61,6 +61,9 @@ class Mark:
                 "stop the other one (systemctl stop edge)"
             ) from problem
         self._is_readable, self._mark, self._last = _read(self._file)
+        if not os.fstat(self._file.fileno()).st_size:
+            with suppress(OSError):  # takes the space now; a full disk says so with the first event
+                os.pwrite(self._file.fileno(), b"%020d\n%020d\n" % (0, 0), 0)
 
     def resume(self, last_seq: int, *, is_damaged: bool) -> int:
         """The number to go on behind.
@@ -76,12 +79,11 @@ class Mark:
     def is_behind(self, last_seq: int) -> bool:
         """Whether a database that ends with this number is not the one the mark was raised for.
 
-        True for a new one beside an old mark, for one more than a step behind, and for one that
-        lacks what was committed last.
+        True for a new one beside an old mark, for one more than a step behind, for one that lacks
+        what was committed last, and for one whose number was never covered.
         """
-        return bool(self._mark) and (
-            last_seq == 0 or last_seq + _STEP < self._mark or last_seq < self._last
-        )
+        is_plausible = max(self._mark - _STEP, self._last) <= last_seq <= self._mark
+        return bool(self._mark) and not (last_seq and is_plausible)
 
     def cover(self, seq: int) -> None:
         """Raise the mark before a number above it is used.
@@ -89,9 +91,8 @@ class Mark:
         Raises:
             OutboxError: The mark cannot be written.
         """
-        if seq <= self._mark and self._is_readable:
-            return
-        self._raise(seq + _STEP - 1)
+        if seq > self._mark or not self._is_readable:
+            self._write(seq + _STEP - 1)
 
     def leap(self, seq: int) -> None:
         """Raise the mark so far that a database which ends with this number counts as behind.
@@ -102,7 +103,15 @@ class Mark:
             OutboxError: The mark cannot be written.
         """
         if self._mark <= seq + _STEP:
-            self._raise(seq + 2 * _STEP)
+            self._write(seq + 2 * _STEP)
+
+    def land(self, seq: int) -> None:
+        """Take a leap back: the database can be written again, and ends with this number.
+
+        Raises:
+            OutboxError: The mark cannot be written.
+        """
+        self._write(seq + _STEP - 1)
 
     def note(self, seq: int) -> None:
         """This number is committed; costs 2 µs, because nothing is synced."""
@@ -115,7 +124,7 @@ class Mark:
         """Release the lock."""
         self._file.close()
 
-    def _raise(self, mark: int) -> None:
+    def _write(self, mark: int) -> None:
         try:
             os.pwrite(self._file.fileno(), b"%020d\n" % mark, 0)
             os.fsync(self._file.fileno())

@@ -35,7 +35,7 @@ class Medium:
     Args:
         path: The database; None for memory alone.
         max_bytes: Bound on the messages held.
-        reserve_bytes: Disk space taken at the start.
+        reserve_bytes: Disk space taken at the start; 0 for none.
         randomness: Gives n random bytes for identifiers.
 
     Attributes:
@@ -59,7 +59,7 @@ class Medium:
     ) -> None:
         self._path = path
         self._max_bytes = max_bytes
-        self._reserve_bytes = min(reserve_bytes, max_bytes)
+        self._reserve_bytes = reserve_bytes
         self._randomness = randomness
         self.moved_aside = 0
         self.rewinds = 0
@@ -74,7 +74,7 @@ class Medium:
             raise
         except OutboxError as problem:
             disk = self._readable()
-            self._flee(problem, disk, self._first_number(disk))
+            self._flee(problem, disk, self._first_number(disk), is_open=False)
 
     @property
     def bound(self) -> int:
@@ -162,7 +162,7 @@ class Medium:
             if self._mark is not None:
                 with suppress(OutboxError):
                     self._mark.leap(seq)
-            self._flee(problem, self.store, seq)
+            self._flee(problem, self.store, seq, is_open=True)
         return attempt()
 
     def _repairing(self, attempt: Callable[[], _T]) -> _T:
@@ -220,7 +220,7 @@ class Medium:
         return store
 
     def _connected(self) -> Store:
-        db = _database.opened(self._path, self._reserve_bytes)
+        db = _database.opened(self._path, self._reserve_bytes if self._refuge is None else 0)
         assert self._path is None or self._mark is not None
         return self._store_of(db, self._mark.cover if self._mark is not None else _uncovered)
 
@@ -234,11 +234,16 @@ class Medium:
         db = _database.opened_to_read(self._path) if self._path is not None else None
         return self._store_of(db, _uncovered) if db is not None else None
 
-    def _flee(self, problem: OutboxError, disk: Store | None, seq: int) -> None:
+    def _flee(self, problem: OutboxError, disk: Store | None, seq: int, *, is_open: bool) -> None:
         """Go on in memory, behind this number."""
         _log.error("%s; events are kept in memory until it is well", problem)
         self._refuge = Refuge(
-            disk, seq, str(problem), cover=self._cover_if_possible, randomness=self._randomness
+            disk,
+            seq,
+            str(problem),
+            is_open=is_open,
+            cover=self._cover_if_possible,
+            randomness=self._randomness,
         )
         self.store = self._refuge.store
 
@@ -263,21 +268,27 @@ class Medium:
         assert self._path is not None
         refuge.later()
         try:
-            disk = refuge.disk if refuge.is_returning else self._reopened()
+            disk = refuge.disk if refuge.is_open else self._reopened()
             if disk is None:
                 return
             is_blind = refuge.is_blind
             is_over = refuge.give_back(disk, datetime.now(timezone.utc))
             self.rewinds += is_blind
         except (OutboxError, Damaged, sqlite3.Error) as problem:
-            refuge.is_returning = False
+            # Where the folder takes files a new connection may do what this one cannot.
+            refuge.is_open = refuge.is_open and not _refuge.is_writable(self._path.parent)
             _log.info("the disk does not take the outbox back yet: %s", problem)
             return
         if not is_over:
             refuge.soon()
             return
+        if self._mark is not None:
+            with suppress(OutboxError):  # then the next start leaves a gap
+                self._mark.land(disk.tally.seq)
         refuge.close(is_over=True)
         self.store, self._refuge = disk, None
+        with suppress(OutboxError, Damaged):
+            disk.read(lambda db: _database.reserve(db, self._reserve_bytes))
         _log.warning("the outbox is on the disk again")
 
     def _reopened(self) -> Store | None:

@@ -40,6 +40,7 @@ _log = logging.getLogger("edge.sinks.outbox")
 _T = TypeVar("_T")
 
 _MAX_SET_ASIDE = 1000  # refused messages kept for inspection, newest win
+_ALERTS = 64  # the newest alerts that may overtake a backlog as copies
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,14 @@ class Outbox:
         reserve_bytes: int = 24 * MIB,
         randomness: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
+        reserve = min(reserve_bytes, max_bytes) if path is not None else 0
         self._medium = Medium(
-            path, max_bytes=max_bytes, reserve_bytes=reserve_bytes, randomness=randomness
+            path, max_bytes=max_bytes, reserve_bytes=reserve, randomness=randomness
         )
         self._lock = threading.Lock()
         self._waiting: deque[Job[Any]] = deque()
         self._followers: list[deque[Stored]] = []
+        self._alerts: deque[tuple[float, Stored]] = deque(maxlen=_ALERTS)
         self._quiet_until = 0.0
 
     def append(
@@ -176,6 +179,18 @@ class Outbox:
                 self.refuse(stored.seq, "altered on the disk")
                 _log.error("message %d was altered on the disk: set aside, not sent", stored.seq)
         return tuple(stored for stored, is_sound in rows if is_sound)
+
+    def live_alerts(self, within_s: float, after: int) -> tuple[Stored, ...]:
+        """Alerts of this moment, delivered or not, in order; of more than 64 the newest.
+
+        Args:
+            within_s: Decided no longer ago than this.
+            after: Only numbers above this.
+        """
+        earliest = time.monotonic() - within_s
+        with self._lock:
+            alerts = tuple(self._alerts)
+        return tuple(stored for at, stored in alerts if at >= earliest and stored.seq > after)
 
     def delivered_since(
         self, start: int | datetime, *, after: int = 0, limit: int = 1000
@@ -341,11 +356,18 @@ class Outbox:
         else:
             for follower in self._followers:
                 follower.extend(new)
+            self._note_alerts(new)
         finally:
             for job in jobs:
                 job.is_done = True
         if self._medium.store.tally.dropped != dropped:
             self._say_full()
+
+    def _note_alerts(self, new: Sequence[Stored]) -> None:
+        now = time.monotonic()
+        for stored in new:
+            if _messages.is_alert(stored):
+                self._alerts.append((now, stored))
 
     def _read(self, query: Callable[[sqlite3.Connection], _T]) -> _T:
         with self._lock:

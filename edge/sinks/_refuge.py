@@ -38,6 +38,7 @@ class Refuge:
         disk: What can be read of it; None where nothing can.
         seq: The number to go on behind.
         why: What is wrong with the disk, in words.
+        is_open: The disk is open for writing, should it take anything.
         cover: As in `Transaction`; must not raise.
         randomness: As in `Transaction`.
 
@@ -45,8 +46,8 @@ class Refuge:
         store: In memory.
         disk: As given, or as opened again.
         why: As given.
+        is_open: As given, or since it was opened again.
         is_blind: What waits on the disk is not known.
-        is_returning: The disk is open for writing again, and is taking piece by piece.
     """
 
     def __init__(
@@ -55,11 +56,12 @@ class Refuge:
         seq: int,
         why: str,
         *,
+        is_open: bool,
         cover: Callable[[int], None],
         randomness: Callable[[int], bytes],
     ) -> None:
         self.why = why
-        self.is_returning = False
+        self.is_open = is_open
         self._settled: set[int] = set()  # on the disk still, though not owed any more
         db = _database.opened(None, 0)
         self.disk = disk if disk is not None and _copied(disk, db) else None
@@ -147,16 +149,17 @@ class Refuge:
         if disk is not self.disk:
             if self.disk is not None:
                 self.disk.close()
-            self.disk, self.is_returning = disk, True
+            self.disk, self.is_open = disk, True
+        self._clear_settled(disk)
         disk.commit([Job(lambda transaction: self._bring_small(transaction, now))])
-        self._settled.clear()
         self.is_blind = False
         for _ in range(_PIECES):
             rows = self.store.read(_some)
             if not rows:
                 break
             disk.commit([Job(lambda transaction, rows=rows: _put(transaction, rows))])  # type: ignore[misc]
-            self.store.commit([Job(lambda transaction, rows=rows: _take(transaction, rows))])  # type: ignore[misc]
+            seqs = [seq for seq, *_ in rows]
+            self.store.commit([Job(lambda transaction, seqs=seqs: _take(transaction, seqs))])  # type: ignore[misc]
         if self.store.tally.depth:
             return False
         kept = self.store.read(
@@ -170,6 +173,15 @@ class Refuge:
         self.store.close()
         if self.disk is not None and not is_over:
             self.disk.close()
+
+    def _clear_settled(self, disk: Store) -> None:
+        """Remove from the disk what is not owed any more, which may be all the room there is."""
+        # The log begins anew, so that it need not grow.
+        disk.read(lambda db: db.execute("PRAGMA wal_checkpoint(RESTART)").fetchall())
+        while self._settled:
+            some = sorted(self._settled)[:_PIECE]
+            disk.commit([Job(lambda transaction, some=some: _take(transaction, some))])  # type: ignore[misc]
+            self._settled.difference_update(some)
 
     def _bring_small(self, transaction: Transaction, now: datetime) -> None:
         """Numbers, incidents and counts; what was settled goes."""
@@ -202,8 +214,6 @@ class Refuge:
         db.execute("DELETE FROM dropped")
         db.executemany("INSERT INTO dropped VALUES (?, ?)", dropped.items())
         tally.refused, tally.dropped, tally.losing = n_refused, dict(dropped), mine.losing
-        for seq in self._settled:
-            _messages.take(transaction, seq)
 
 
 def is_writable(folder: Path) -> bool:
@@ -251,6 +261,6 @@ def _put(transaction: Transaction, rows: Sequence[tuple[int, int, int, str, byte
         _messages.put(transaction, Stored(seq, topic, payload), rank, at_ms)
 
 
-def _take(transaction: Transaction, rows: Sequence[tuple[int, int, int, str, bytes]]) -> None:
-    for seq, *_ in rows:
+def _take(transaction: Transaction, seqs: Sequence[int]) -> None:
+    for seq in seqs:
         _messages.take(transaction, seq)

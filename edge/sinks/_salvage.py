@@ -1,15 +1,13 @@
 """Salvage: what can still be read in a damaged database goes into the new one.
 
-Boundary: reads a file that may hold anything. A message is believed when it is whole: its JSON is
-an event message of that number, and the checksum beside it fits.
+Boundary: reads a file that may hold anything. A message is believed when the checksum beside it
+fits and it is an event message.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -54,10 +52,11 @@ def _scan(
         for seq, rank, checksum, topic, payload in db.execute(_ROWS + order):
             if seq in found:
                 return
-            message = _whole(seq, checksum, payload)
+            stored = Stored(seq, topic, payload)
+            message = _whole(stored, checksum)
             if message is not None and rank in range(len(_messages.RANKS)):
-                found[seq] = (rank, message, Stored(seq, str(topic), payload))
-    except (sqlite3.Error, UnicodeDecodeError):
+                found[seq] = (rank, message, stored)
+    except sqlite3.Error:
         return
 
 
@@ -68,16 +67,14 @@ def _take_incidents(db: sqlite3.Connection, transaction: Transaction) -> None:
             transaction.db.execute(
                 "INSERT OR IGNORE INTO incident VALUES (?, ?, ?, ?, ?)", (*place, begin)
             )
-    except (sqlite3.Error, ValidationError, UnicodeDecodeError):
+    except (sqlite3.Error, ValidationError):
         return
 
 
-def _whole(seq: Any, checksum: Any, payload: Any) -> EventMessage | None:
+def _whole(stored: Stored, checksum: object) -> EventMessage | None:
     """The message of a row; None where something in it is not as it was written."""
-    if not isinstance(payload, bytes) or zlib.crc32(payload) != checksum:
-        return None
     try:
-        message = EventMessage.model_validate_json(payload)
-    except ValidationError:
+        is_whole = _messages.checksum(stored) == checksum
+        return EventMessage.model_validate_json(stored.payload) if is_whole else None
+    except (TypeError, ValidationError):  # no bytes, or no message
         return None
-    return message if message.seq == seq else None
