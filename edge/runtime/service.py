@@ -254,6 +254,7 @@ class Service:
             reports=Reports(self._publisher.emit, self._report_status, self._report_rule),
             degraded=degraded,
             clock_doubt=lambda: self._clock.doubt,
+            storage_trouble=lambda: self._publisher.trouble,
         )
 
     def _report_status(self, camera: str, status: Status) -> None:
