@@ -35,6 +35,7 @@ on a Jetson that is the memory the running daemon lives in."""
 N_LOG_LINES = 5
 """The last errors of TensorRT are shown; the first ones are often only their consequence."""
 
+
 def library() -> Any:
     """TensorRT's module.
 

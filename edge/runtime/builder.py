@@ -8,17 +8,21 @@ again unasked.
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.detectors import Build, Builds, EngineKey, EngineOptions, Models
+from edge.detectors import Build, Builds, EngineKey, Models, NetworkOptions
 from edge.errors import EdgeError
 
 log = logging.getLogger("edge.builder")
@@ -32,13 +36,16 @@ LOOK_S = 1.0
 SAY_EVERY = 10
 """Per cent between two lines in the log."""
 
+PR_SET_PDEATHSIG = 1
+"""Of <linux/prctl.h>: the signal a process gets when the thread that made it is no more."""
+
 BUSY_S = 30.0
 """Wait while a technician builds on the same box."""
 
 
 @dataclass(frozen=True)
 class _Order:
-    options: EngineOptions
+    options: NetworkOptions
     use: Callable[[], None]
 
 
@@ -48,7 +55,8 @@ class Builder:
     Args:
         storage: The configuration's `storage.path`.
         models: Where models are found, and the engines of that storage.
-        command: Begins the process; `edge model build` and its arguments follow.
+        command: Begins the process; `model build` and its arguments follow.
+        longest_s: A build that takes longer is ended.
     """
 
     def __init__(
@@ -68,7 +76,7 @@ class Builder:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def build(self, options: EngineOptions, use: Callable[[], None]) -> None:
+    def build(self, options: NetworkOptions, use: Callable[[], None]) -> None:
         """Have an engine built, after those that were asked for before.
 
         Args:
@@ -93,7 +101,7 @@ class Builder:
             try:
                 self._fill(order)
             except EdgeError as exc:
-                log.error("engine of %s: %s", order.options.model, exc)  # noqa: TRY400 - user's words
+                log.error("engine of %s: %s", order.options.model, exc)
             except Exception:
                 log.exception("engine of %s: internal error", order.options.model)
 
@@ -121,7 +129,7 @@ class Builder:
         else:
             log.info("engine of %s: %s is in service", key.model, key)
 
-    def _built(self, options: EngineOptions, key: EngineKey) -> str:
+    def _built(self, options: NetworkOptions, key: EngineKey) -> str:
         """Run one build to its end; why it failed, empty if it did not."""
         while not self._stopping.is_set():
             ended = self._run(options, key)
@@ -138,7 +146,7 @@ class Builder:
             return why
         return ""
 
-    def _run(self, options: EngineOptions, key: EngineKey) -> int:
+    def _run(self, options: NetworkOptions, key: EngineKey) -> int:
         """The exit code of one building process; negative if a signal ended it."""
         arguments = ["--kind", options.kind, "--precision", key.precision]
         arguments += ["--storage", str(self._storage), "--background"]
@@ -165,15 +173,25 @@ class Builder:
                 return ended
 
 
+def give_way() -> None:
+    """Let everything else on the box come first, in processor time and in memory.
+
+    The process that calls it ends with its parent.
+    """
+    os.nice(19)
+    with suppress(OSError):  # not on every kernel
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _percent(build: Build) -> int:
     return 100 * build.n_done // build.n_all if build.n_all else -2 * SAY_EVERY
 
 
 def _how_it_ended(ended: int, longest_s: float) -> str:
     if ended == -9:
-        return (
-            f"its building was killed, for want of memory or after {longest_s / 60:.0f} minutes"
-        )
+        return f"its building was killed, for want of memory or after {longest_s / 60:.0f} minutes"
     if ended < 0:
         return f"its building crashed (signal {-ended})"
     return f"its building ended with exit code {ended}, and said why in the log above"
