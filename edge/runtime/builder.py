@@ -132,7 +132,7 @@ class Builder:
     def _built(self, options: NetworkOptions, key: EngineKey) -> str:
         """Run one build to its end; why it failed, empty if it did not."""
         while not self._stopping.is_set():
-            ended = self._run(options, key)
+            ended, is_late = self._run(options, key)
             if ended == 0 or self._stopping.is_set():
                 return ""
             build = self._builds.of(key)
@@ -141,13 +141,15 @@ class Builder:
             if ended > 0 and (build is None or build.state == "running"):
                 self._stopping.wait(BUSY_S)  # somebody else builds on this box
                 continue
-            why = _how_it_ended(ended, self._longest_s)
+            why = _how_it_ended(ended)
+            if is_late:
+                why = f"its building took longer than {self._longest_s:.0f} s and was ended"
             self._builds.fail(key, why)
             return why
         return ""
 
-    def _run(self, options: NetworkOptions, key: EngineKey) -> int:
-        """The exit code of one building process; negative if a signal ended it."""
+    def _run(self, options: NetworkOptions, key: EngineKey) -> tuple[int, bool]:
+        """The exit code of one building process, negative if a signal ended it; was it too late."""
         arguments = ["--kind", options.kind, "--precision", key.precision]
         arguments += ["--storage", str(self._storage), "--background"]
         process = subprocess.Popen(  # noqa: S603 - our own program
@@ -158,7 +160,7 @@ class Builder:
         began, said = time.monotonic(), -SAY_EVERY
         while True:
             try:
-                return process.wait(LOOK_S)
+                return process.wait(LOOK_S), False
             except subprocess.TimeoutExpired:
                 pass
             build = self._builds.of(key)
@@ -170,7 +172,7 @@ class Builder:
                 ended = process.wait()
                 if self._stopping.is_set():
                     self._builds.forget(key)  # to be ended is no fault of the build
-                return ended
+                return ended, not self._stopping.is_set()
 
 
 def give_way() -> None:
@@ -189,9 +191,9 @@ def _percent(build: Build) -> int:
     return 100 * build.n_done // build.n_all if build.n_all else -2 * SAY_EVERY
 
 
-def _how_it_ended(ended: int, longest_s: float) -> str:
-    if ended == -9:
-        return f"its building was killed, for want of memory or after {longest_s / 60:.0f} minutes"
+def _how_it_ended(ended: int) -> str:
+    if ended == -signal.SIGKILL:
+        return "its building was killed, most likely because the box ran out of memory"
     if ended < 0:
         return f"its building crashed (signal {-ended})"
     return f"its building ended with exit code {ended}, and said why in the log above"
