@@ -106,7 +106,7 @@ def _list(args: argparse.Namespace) -> int:
             card = models.card(name)
             row |= {"family": card.family, "licence": card.licence.spdx}
             row["weights"] = str(models.find(name))
-            row["engines"] = [str(state) for state in engine_states(name, models) if state.builds]
+            row["engines"] = [str(state) for state in engine_states(name, models) if state.engine]
         except ModelError as exc:
             row["weights"] = f"- ({type(exc).__name__})"
         rows.append(row)

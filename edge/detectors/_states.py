@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from edge.detectors._builds import Builds, Progress
 from edge.detectors._engines import EngineKey, EngineStore
@@ -24,25 +25,29 @@ class EngineState:
         kind: Of the detector.
         missing: What is not installed, with the command; empty if nothing is missing.
         key: What runs: library and version, device, precision; None where the library is missing.
-        builds: Whether an engine is built for it at all.
+        builds: As the kind's `builds`.
         engine: `built`, `none was built`, or what else is the matter, in words.
+        is_building: It is being built now.
+        may_build: See `NetworkOptions.may_build`.
     """
 
     kind: str
     missing: str = ""
     key: EngineKey | None = None
-    builds: bool = False
+    builds: Literal["never", "faster", "otherwise"] = "never"
     engine: str = ""
+    is_building: bool = False
+    may_build: bool = False
 
     @property
     def is_built(self) -> bool:
         """Whether it can be opened now, at its fastest."""
-        return self.key is not None and (not self.builds or self.engine == "built")
+        return self.key is not None and self.engine in ("", "built")
 
     def __str__(self) -> str:
         if self.key is None:
             return self.missing
-        return f"{self.key}" + (f": {self.engine}" if self.builds else "")
+        return f"{self.key}" + (f": {self.engine}" if self.engine else "")
 
 
 def engine_states(model: str | NetworkOptions, models: Models) -> list[EngineState]:
@@ -66,12 +71,19 @@ def _state(options: NetworkOptions, models: Models) -> EngineState:
         key = options.key(path, card)
     except MissingDependency as exc:
         return EngineState(options.kind, missing=str(exc))
-    builds = options.builds != "never"
-    engine = EngineStore(models.engines).state(key) if builds else ""
-    build = Builds(models.engines).of(key) if builds else None
+    if options.builds == "never":
+        return EngineState(options.kind, key=key)
+    engine, build = EngineStore(models.engines).state(key), Builds(models.engines).of(key)
     if build is not None and (engine != "built" or build.state != "interrupted"):
         engine = str(build)
-    return EngineState(options.kind, key=key, builds=builds, engine=engine)
+    return EngineState(
+        options.kind,
+        key=key,
+        builds=options.builds,
+        engine=engine,
+        is_building=build is not None and build.state == "running",
+        may_build=options.may_build(models),
+    )
 
 
 def build_engine(

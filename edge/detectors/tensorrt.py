@@ -88,7 +88,7 @@ class Options(NetworkOptions):
             ModelError: It is damaged, or TensorRT refuses it.
         """
         key, store = self.key(path, card), EngineStore(engines)
-        return TensorRtBackend(store.read(key), card, engines / key.file_name)
+        return TensorRtBackend(store.read(key), card, key, engines)
 
     def made(self, path: Path, card: Card, store: EngineStore, progress: Progress) -> bytes:
         """Build the engine, and compile the kernel that feeds it; see `NetworkOptions`."""
@@ -121,7 +121,8 @@ class TensorRtBackend:
     Args:
         engine: A serialised engine of this device and version.
         card: Names its inputs and outputs must have.
-        place: Its file; for messages. The compiled kernel lies beside it.
+        key: What it was built from and for; for messages.
+        folder: Where engines are kept, and the compiled kernel.
 
     Raises:
         ModelError: TensorRT or the device refuses it.
@@ -129,8 +130,9 @@ class TensorRtBackend:
             NumPy has no such type.
     """
 
-    def __init__(self, engine: bytes, card: Card, place: Path) -> None:
+    def __init__(self, engine: bytes, card: Card, key: EngineKey, folder: Path) -> None:
         self._card = card
+        place = folder / key.file_name
         self._is_open = False
         self._kernel: PlaneKernel | None = None
         self._ports: list[_Port] = []
@@ -144,7 +146,7 @@ class TensorRtBackend:
                 raise ModelError(f"{what}: TensorRT does not start: {self._log}") from exc
             self._engine: tensorrt.ICudaEngine = self._runtime.deserialize_cuda_engine(engine)
             if self._engine is None:
-                raise ModelError(f"{what}: {self._log}; build it again with `edge model build`")
+                raise ModelError(f"{what}: {self._log}; run `{key.build_command}`")
             self._context: tensorrt.IExecutionContext = self._engine.create_execution_context()
             if self._context is None:
                 raise ModelError(f"{what}: {self._log}; free memory on the GPU")
