@@ -215,7 +215,11 @@ class Network:
             if takes_frames(backend):
                 outputs = backend.run(self.inputs(_as_batch(noise_frame((64, 48)))))
         except DetectorStalled as exc:
-            raise ModelError(f"{path}: loaded, and its first run failed: {exc}") from exc
+            why = str(exc).partition("; run `edge doctor`")[0]
+            raise ModelError(
+                f"{path}: loaded, and its first run failed: {why}; correct the card, or export the "
+                "model again; if it ran before, the box may be out of memory"
+            ) from exc
         names = self.card.tensors.outputs
         try:
             check_shapes(

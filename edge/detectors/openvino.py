@@ -24,6 +24,7 @@ from edge.detectors._builds import Progress
 from edge.detectors._card import Card
 from edge.detectors._engines import EngineKey, EngineStore
 from edge.detectors._network import NetworkOptions, check_inputs
+from edge.detectors._onnx_file import read_header
 from edge.detectors._rows import apart, together
 from edge.detectors._weights import digest_of
 from edge.errors import DetectorStalled, EdgeError, MissingDependency, ModelError
@@ -128,7 +129,8 @@ class OpenvinoBackend:
         self._name = card.name
         library = _library()
         self._core: openvino.Core = library.Core()
-        what = f"{path} cannot be loaded by openvino {library.__version__}"
+        version = str(library.__version__).partition("-")[0]
+        what = f"{path} ({read_header(path, card.name)}) cannot be loaded by openvino {version}"
         remedy = (
             f"run `edge model pull {card.name}`, or export the model again, with an opset and "
             "operators that version has"
