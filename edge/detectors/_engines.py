@@ -21,7 +21,8 @@ from typing import BinaryIO
 from edge.errors import ModelError, ModelMismatch, ModelMissing
 
 MAGIC = b"edge engine 1\n"
-"""First line of a file; the number changes when an old file could be misread."""
+"""First line of a file. The number changes when an old file could be misread, and when a backend
+makes another engine of the same ONNX file: then all are built again."""
 
 PART = ".build-"
 """How a file's name begins until all of it is written."""
