@@ -40,13 +40,14 @@ class Cable:
 
     def __init__(self, namespace: str, number: int) -> None:
         self.camera_address = f"10.77.{number}.2"
+        self.box_address = f"10.77.{number}.1/24"
         self._namespace = namespace
         self._camera_end = f"cam{number}"
-        self._box_end = f"es{os.getpid()}-{number}"
-        _ip("link", "add", self._box_end, "type", "veth", "peer", "name", self._camera_end,
+        self.box_end = f"es{os.getpid()}-{number}"
+        _ip("link", "add", self.box_end, "type", "veth", "peer", "name", self._camera_end,
             "netns", namespace)  # fmt: skip
-        _ip("addr", "add", f"10.77.{number}.1/24", "dev", self._box_end)
-        _ip("link", "set", self._box_end, "up")
+        _ip("addr", "add", self.box_address, "dev", self.box_end)
+        _ip("link", "set", self.box_end, "up")
         self._ip("addr", "add", f"{self.camera_address}/24", "dev", self._camera_end)
         self._ip("link", "set", self._camera_end, "up")
 
@@ -92,7 +93,7 @@ class Cable:
 
     def remove(self) -> None:
         """Take it away, both ends."""
-        _run("ip", "link", "del", self._box_end, check=False)
+        _run("ip", "link", "del", self.box_end, check=False)
 
     @property
     def has_netem(self) -> bool:
@@ -155,19 +156,41 @@ class Network:
     @contextmanager
     def inside(self) -> Iterator[None]:
         """Let this thread, and what it starts meanwhile, live in the namespace."""
-        with Path("/proc/thread-self/ns/net").open("rb") as outside:
-            with (NAMESPACES / self.name).open("rb") as there:
-                _enter(there.fileno())
-            try:
-                yield
-            finally:
-                _enter(outside.fileno())
+        with inside(self.name):
+            yield
 
     def _remove(self) -> None:
         """Connections that were cut keep the namespace for minutes, without its name."""
         for cable in self.cables:
             cable.remove()
         _run("ip", "netns", "del", self.name, check=False)
+
+
+@contextmanager
+def inside(namespace: str) -> Iterator[None]:
+    """Let this thread, and what it starts meanwhile, live in a namespace."""
+    with Path("/proc/thread-self/ns/net").open("rb") as outside:
+        with (NAMESPACES / namespace).open("rb") as there:
+            _enter(there.fileno())
+        try:
+            yield
+        finally:
+            _enter(outside.fileno())
+
+
+@contextmanager
+def box_namespace(cable: Cable) -> Iterator[str]:
+    """A namespace for the box too, with its end of the cable in it and nothing else."""
+    name = f"edge-box-{os.getpid()}"
+    _ip("netns", "add", name)
+    try:
+        _ip("link", "set", cable.box_end, "netns", name)
+        _ip("-n", name, "addr", "add", cable.box_address, "dev", cable.box_end)
+        for interface in ("lo", cable.box_end):
+            _ip("-n", name, "link", "set", interface, "up")
+        yield name
+    finally:
+        _run("ip", "netns", "del", name, check=False)
 
 
 def _sweep() -> None:
