@@ -47,7 +47,7 @@ class Troubles:
         lost: Why there are no pictures.
         waiting: Why there is no picture yet, or none any more, short of being lost.
         stalled: Why the detector gives no answer; None where it was not asked since.
-        less: Why it watches with less than was asked for.
+        less: Why it watches with less than was asked for; None where nothing comes that could tell.
         scene: What is wrong with the picture; the pipeline raises these incidents itself.
         clock: Why times are in doubt.
         unstored: That events could not be stored.
@@ -57,7 +57,7 @@ class Troubles:
     lost: str = ""
     waiting: str = ""
     stalled: str | None = ""
-    less: str = ""
+    less: str | None = ""
     scene: Sequence[str] = ()
     clock: str = ""
     unstored: str = ""
@@ -89,7 +89,8 @@ class Standing:
         events = self._lost.update(now, wrong=troubles.lost)
         if troubles.stalled is not None:
             events += self._stalled.update(now, wrong=troubles.stalled)
-        events += self._less.update(now, wrong=troubles.less)
+        if troubles.less is not None:
+            events += self._less.update(now, wrong=troubles.less)
         events += self._storage.update(now, wrong=troubles.storage)
         events += self._clock.update(now, wrong=troubles.clock)
         state, why = self._sum(troubles)
