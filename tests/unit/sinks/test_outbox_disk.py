@@ -28,7 +28,7 @@ def mounted(folder: Path, *options: str) -> Iterator[Callable[..., None]]:
     def mount(*more: str) -> None:
         subprocess.run(["mount", *more, str(folder)], check=True, capture_output=True)
 
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     mount(*options)
     try:
         yield mount
