@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge.cli import add_config
 from edge.config import Config, ConfigUnusable, load
+from edge.config.ground import described
 
 HELP = "check a configuration folder and print every problem in it"
 EXAMPLE = "edge check --config /etc/edge"
@@ -35,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
         problems = unusable.problems
     n_errors = sum(problem.severity == "error" for problem in problems)
     n_warnings = len(problems) - n_errors
+    ground = [line for camera in config.cameras for line in described(camera)] if config else []
     if args.json:
         report = {
             "config": config.sha256 if config else None,
@@ -42,12 +44,15 @@ def run(args: argparse.Namespace) -> int:
             "rejected": [camera for camera, _ in config.rejected] if config else [],
             "errors": n_errors,
             "warnings": n_warnings,
+            "ground": ground,
             "problems": [dataclasses.asdict(problem) for problem in problems],
         }
         print(json.dumps(report, indent=2, ensure_ascii=False))
     else:
         for problem in problems:
             print(problem, file=sys.stderr)
+        for line in ground:
+            print(line)
         print(_summary(args.config, config, n_errors, n_warnings))
     return 2 if n_errors else 0
 
