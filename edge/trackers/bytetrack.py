@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from edge.detections import Detections, Floats, Ids, Mask
-from edge.geometry import iou
 from edge.options import Fraction
 from edge.trackers import TrackerOptions
 from edge.trackers._assign import assign
 from edge.trackers._kalman import Motion
+from edge.trackers._likeness import likeness
 from edge.tracks import Tracks
 
 _Rows = NDArray[np.intp]
@@ -156,7 +156,7 @@ class ByteTrack:
         removed = self._drop(pts - self._seen > self._options.lost_seconds)
         self._motion.predict(elapsed, self._seen == self._pts)
         rows, columns = self._associate(detections)
-        self._motion.correct(rows, detections.xyxy[columns])
+        self._motion.correct(rows, detections.xyxy[columns], detections.confidence[columns])
         self._seen[rows] = pts
         self._hits[rows] += 1
         self._belief[rows] += detections.confidence[columns]
@@ -200,12 +200,12 @@ class ByteTrack:
         is_recent = self._seen == self._pts
         pairs_rows, pairs_boxes = [], []
         is_same_class = self._votes.argmax(axis=1)[:, None] == detections.class_id
-        overlap = iou(self._motion.xyxy, detections.xyxy)
+        overlap = likeness(self._motion.xyxy, detections.xyxy)
         overlap *= np.where(is_same_class, 1.0, OTHER_CLASS)
         # Sure boxes count by their confidence as well, so that of two that fit, the surer wins.
         weighted = overlap * confidence
         least = self._options.min_iou
-        for likeness, floor, tracks, boxes in (
+        for matrix, floor, tracks, boxes in (
             (weighted, least, is_confirmed, is_high),
             (overlap, max(SURE_IOU, least), is_confirmed, ~is_high),
             (overlap, least, ~is_confirmed, is_open_box),
@@ -215,10 +215,10 @@ class ByteTrack:
             columns = np.flatnonzero(boxes & is_open_box)
             if not len(rows) or not len(columns):
                 continue
-            if likeness is None:
+            if matrix is None:
                 open_pairs = self._nearness(detections, rows, columns)
             else:
-                open_pairs = likeness[np.ix_(rows, columns)]
+                open_pairs = matrix[np.ix_(rows, columns)]
             row, column = assign(open_pairs, floor)
             is_open_track[rows[row]] = False
             is_open_box[columns[column]] = False
