@@ -19,11 +19,11 @@ from edge.detections import Boxes, Floats, Mask
 
 _F = NDArray[np.float64]
 
-# Standard deviations in box heights. A box is measured to h/20, and once more than that with
-# growing doubt: at a confidence of 0.5 the variance is 2.25 times that of a sure box. Speed wanders
-# by 0.5 h/s within a second: somebody who walks (0.8 h/s) or a car that brakes changes about so
-# much. The box wanders on it by 0.15 h, for gait and turning. Deep SORT's per-frame values (0.27 and
-# 1.0 as rates) let a track follow every wobble of a half hidden box, and then off into the crowd.
+# Standard deviations in box heights. A box is measured to h/20, and the worse the more it is
+# doubted: at a confidence of 0.5 the variance is 2.25 times that of a sure box. Speed wanders by
+# 0.5 h/s within a second: somebody who walks (0.8 h/s) or a car that brakes changes about so much.
+# The box wanders on it by 0.15 h, for gait and turning. Deep SORT's per-frame values (0.27 and 1.0
+# as rates) let a track follow every wobble of a half hidden box, and then off into the crowd.
 MEASURED = 1 / 20
 DOUBT = 5.0
 DRIFT_PER_ROOT_S = 0.15
