@@ -92,6 +92,7 @@ class Camera:
         reports: Takes events, status and rule states.
         degraded: Why it watches with less than was asked for; empty if it does not.
         clock_doubt: Tells why the box's own UTC is in doubt; empty while it is not.
+        storage_trouble: Tells why events are not safe on the disk; empty while they are.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Camera:
         reports: Reports,
         degraded: str = "",
         clock_doubt: Callable[[], str] = str,
+        storage_trouble: Callable[[], str] = str,
     ) -> None:
         self.name = name
         self.counters = Counters()
@@ -115,6 +117,7 @@ class Camera:
         self._reports = reports
         self._degraded = degraded
         self._clock_doubt = clock_doubt
+        self._storage_trouble = storage_trouble
         self._stopping = threading.Event()
         self._stamp = _now(name)  # of the last frame, to end incidents with
         self._beat_at = time.monotonic()
@@ -293,6 +296,7 @@ class Camera:
             scene=self._pipeline.troubles,
             clock=self._clock_doubt() or self.reader.clock_doubt,
             unstored=f"{unstored} events could not be stored" if unstored else "",
+            storage=self._storage_trouble(),
         )
         self._send(self._standing.judge(_now(self.name), troubles))
         self._report()

@@ -11,7 +11,7 @@ from functools import partial
 from edge.config import Config
 from edge.config.changes import Changes, changes
 from edge.config.schema import Camera as CameraOptions
-from edge.detectors import Backend, Engine, EngineOptions, Load, Models, open_engine
+from edge.detectors import Backend, Engine, Load, Models, NetworkOptions, open_engine
 from edge.errors import ModelMismatch
 from edge.event import RuleState
 from edge.message import (
@@ -213,7 +213,7 @@ class Service:
     def _open(self, name: str) -> tuple[Engine, str]:
         """The engine behind a detector's name, and why it is less than was asked for."""
         batchers: list[Batcher] = []
-        later: list[EngineOptions] = []
+        later: list[NetworkOptions] = []
 
         def serve(load: Load) -> Backend:
             batchers.append(Batcher(load, name=name))
@@ -229,7 +229,7 @@ class Service:
             log.info("detector %s: %s", name, engine.model)
         return engine, reason or ""
 
-    def _go_over(self, better: EngineOptions, engine: Engine, batcher: Batcher) -> None:
+    def _go_over(self, better: NetworkOptions, engine: Engine, batcher: Batcher) -> None:
         """Let another kind run the network from now on; trackers and rules notice nothing.
 
         Raises:
@@ -258,6 +258,7 @@ class Service:
             reports=Reports(self._publisher.emit, self._report_status, self._report_rule),
             degraded=degraded,
             clock_doubt=lambda: self._clock.doubt,
+            storage_trouble=lambda: self._publisher.trouble,
         )
 
     def _report_status(self, camera: str, status: Status) -> None:
