@@ -94,8 +94,8 @@ def messages(camera: Camera, seen: Iterator[Detections]) -> list[bytes]:
     """What tracker, rules and message form make of detections, line by line."""
     tracker = camera.analyse.tracker.build()
     rules = [rule.build(scene_of(camera), camera.camera) for rule in camera.rules]
-    # Ids differ within one millisecond, and are the same every time.
-    outbox = Outbox(None, randomness=random.Random(0).randbytes)
+    # Ids differ within one millisecond and between cameras, and are the same every time.
+    outbox = Outbox(None, randomness=random.Random(camera.camera).randbytes)
     events: list[Event] = []
     for detections in seen:
         tracks = tracker.update(detections)
