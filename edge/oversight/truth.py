@@ -275,7 +275,7 @@ def _explained(model: type[BaseModel], error: Any, place: str) -> str:
     field = str(error["loc"][0]) if error["loc"] else ""
     names = {info.alias or name: info for name, info in model.model_fields.items()}
     if error["type"] == "extra_forbidden":
-        return f"{place}: there is no key {field!r}; a {_title(model)} knows {', '.join(names)}"
+        return f"{place}: there is no key {field!r}; {_title(model)} has {', '.join(names)}"
     means = (names[field].description or "") if field in names else ""
     if error["type"] == "missing":
         return f"{place}: {field!r} is missing: add it" + (f" ({means})" if means else "")
@@ -340,7 +340,9 @@ def _first(*candidates: float | None) -> float:
 
 
 def _title(model: type[BaseModel]) -> str:
-    return {"Header": "header", "Happening": "event", "Ignored": "time to ignore"}[model.__name__]
+    return {"Header": "a header", "Happening": "an event", "Ignored": "a time to ignore"}[
+        model.__name__
+    ]
 
 
 def _kind(plain: object) -> str:
