@@ -265,9 +265,10 @@ def _parsed(model: type[T], plain: dict[str, Any], place: str) -> T:
     try:
         return model.model_validate_json(json.dumps(plain))
     except ValidationError as exc:
-        raise InputError(
-            "\n".join(_explained(model, error, place) for error in exc.errors())
-        ) from None
+        # A number or a time: of a field that is neither, each alternative's fault is listed.
+        first = {error["loc"][:1]: error for error in reversed(exc.errors())}
+        faults = [_explained(model, error, place) for error in reversed(first.values())]
+        raise InputError("\n".join(faults)) from None
 
 
 def _explained(model: type[BaseModel], error: Any, place: str) -> str:
@@ -340,9 +341,8 @@ def _first(*candidates: float | None) -> float:
 
 
 def _title(model: type[BaseModel]) -> str:
-    return {"Header": "a header", "Happening": "an event", "Ignored": "a time to ignore"}[
-        model.__name__
-    ]
+    titles = {Header: "a header", Happening: "an event", Ignored: "a time to ignore"}
+    return titles.get(model, "a message")
 
 
 def _kind(plain: object) -> str:

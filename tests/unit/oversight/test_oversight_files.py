@@ -11,7 +11,10 @@ from edge.cli import main
 from edge.errors import InputError
 from edge.oversight.truth import MOST_PROBLEMS, read_alarms, read_truth
 
-HEADER = '{"truth":1,"camera":"gate","clip":"gate.mp4","seconds":60,"rules":["in"],"labelled_by":"a test"}'
+HEADER = (
+    '{"truth":1,"camera":"gate","clip":"gate.mp4","seconds":60,"rules":["in"],'
+    '"labelled_by":"a test"}'
+)
 EVENT = '{"rule":"in","at":5}'
 ALARM = (
     '{"id":"a","camera":"gate","kind":"line_crossed","rule":"in","phase":"pulse",'
@@ -46,19 +49,20 @@ ALARM = (
         ),
         pytest.param(
             [HEADER, '{"rule":"in","at":5,"direktion":"left"}'],
-            "t.jsonl:2: there is no key 'direktion'; an event has rule, at, until, direction, class, "
-            "doubtful, early, late, tags, note",
+            "t.jsonl:2: there is no key 'direktion'; an event has rule, at, until, "
+            "direction, class, doubtful, early, late, tags, note",
             id="a misspelt key",
         ),
         pytest.param(
             [HEADER, '{"rule":"in"}'],
-            "t.jsonl:2: 'at' is missing: add it (Seconds into the recording, or UTC: when an alarm is "
-            "due.)",
+            "t.jsonl:2: 'at' is missing: add it (Seconds into the recording, or UTC: when an alarm "
+            "is due.)",
             id="a missing key",
         ),
         pytest.param(
             [HEADER, '{"rule":"out","at":5}'],
-            "t.jsonl:2: rule 'out' is not among the header's rules (in); add it there, or correct it",
+            "t.jsonl:2: rule 'out' is not among the header's rules (in); add it there, or "
+            "correct it",
             id="a rule the header has not",
         ),
         pytest.param(
