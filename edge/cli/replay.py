@@ -99,8 +99,10 @@ def _recording(
     stack.callback(engine.close)
     if reason:
         print(f"edge replay: {reason}", file=sys.stderr)
-    video = Film(args.video, options.analyse.fps) if args.video else None
-    if video:
+    video = None
+    if args.video:
+        _writable(args.video).close()
+        video = Film(args.video, options.analyse.fps)
         stack.callback(video.close)
     kept = stack.enter_context(_writable(args.tracks_out)) if args.tracks_out else None
 
