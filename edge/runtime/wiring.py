@@ -11,7 +11,7 @@ from edge.health.moved import Moved
 from edge.health.view import View
 from edge.masks import Masks
 from edge.pipeline import Pipeline
-from edge.rules import Scene
+from edge.rules import Rule, Scene
 
 
 def scene_of(options: CameraOptions) -> Scene:
@@ -27,6 +27,12 @@ def checks() -> tuple[Check, ...]:
     return frozen, Covered(view), Moved(view)
 
 
+def rules_of(options: CameraOptions) -> list[Rule]:
+    """The rules of one camera, with nothing in them yet."""
+    scene = scene_of(options)
+    return [rule.build(scene, options.camera) for rule in options.rules]
+
+
 def pipeline_of(options: CameraOptions, engine: Engine) -> Pipeline:
     """The pure spine of one camera, with nothing in it yet.
 
@@ -34,12 +40,11 @@ def pipeline_of(options: CameraOptions, engine: Engine) -> Pipeline:
         options: The camera's file.
         engine: The loaded detector it names.
     """
-    scene = scene_of(options)
     return Pipeline(
         Masks(options.masks.values()),
         options.analyse.gate.build(),
         engine.detector(),
         options.analyse.tracker.build(),
-        [rule.build(scene, options.camera) for rule in options.rules],
+        rules_of(options),
         checks=checks(),
     )

@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from edge.detections import Boxes, Detections, Floats, Ids, Mask
+from edge.geometry import iou
 from edge.options import Fraction
 from edge.trackers import TrackerOptions
 from edge.trackers._assign import assign
+from edge.trackers._doubles import SAME_IOU, without_doubles
 from edge.trackers._kalman import Motion
 from edge.trackers._likeness import likeness
 from edge.tracks import Tracks
@@ -39,8 +41,9 @@ REACH_PER_S = 12.0
 REACH_MAX = 1.5
 # ... and only when width and height agree within this factor.
 SIZE_RATIO = 1.6
-# A box of another class than the track's counts half: a lorry may be called a car for a frame,
-# but a rider's track must not go on with the bicycle when the rider is missed.
+# A box of another class than the track's counts half, unless it is so nearly where the track should
+# be that only the same object can be: a lorry may be called a car for a frame, but a rider's track
+# must not go on with the bicycle when the rider is missed.
 OTHER_CLASS = 0.5
 # Doubtful boxes must overlap by this much. They may revive lost tracks, unlike in the paper: a
 # small network is never surer than 0.4 of some people, and each frame it misses one would make
@@ -172,6 +175,7 @@ class ByteTrack:
                 f"got {pts:.3f}; build a new tracker for a new stream"
             )
         self._set_labels(detections.model.labels)
+        detections = without_doubles(detections)
         removed = self._drop(self._is_over(pts))
         self._motion.stop(self._is_at_rest())
         self._motion.predict(elapsed, self._seen == self._pts)
@@ -223,8 +227,9 @@ class ByteTrack:
         is_recent = self._seen == self._pts
         pairs_rows, pairs_boxes = [], []
         is_same_class = self._votes.argmax(axis=1)[:, None] == detections.class_id
+        is_same_place = iou(self._motion.xyxy, detections.xyxy) > SAME_IOU
         overlap = likeness(self._motion.xyxy, detections.xyxy)
-        overlap *= np.where(is_same_class, 1.0, OTHER_CLASS)
+        overlap *= np.where(is_same_class | is_same_place, 1.0, OTHER_CLASS)
         # Sure boxes count by their confidence as well, so that of two that fit, the surer wins.
         weighted = overlap * confidence
         least = self._options.min_iou
