@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# How long an example takes on a busy machine is nothing a property test judges.
+# How long an example takes says more about the machine than about the code; benchmarks measure.
 settings.register_profile("edge", deadline=None)
 settings.load_profile("edge")
 
