@@ -8,6 +8,7 @@ caught up faster than it happened.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from edge.decoders import Decoder, Picture
@@ -52,7 +53,7 @@ class Attention:
         self._decoder = decoder
         self._pipeline = pipeline
         self._was_idle = False
-        self._gop_s = 0.0  # time between keyframes; taken to be short until it is not
+        self._gop_s = float("inf")  # time between keyframes, once two were seen
         self._keyframe_dts: float | None = None  # of the last one, where none was skipped since
         self._looked_pts = float("-inf")
         self._n_unjudged = 0  # keyframes taken since the last picture that was found still
@@ -82,7 +83,7 @@ class Attention:
     @property
     def cannot_rest(self) -> str:
         """Why an idle camera is decoded whole all the same; empty where it is not."""
-        if self._gop_s <= MOST_GOP_S:
+        if self._gop_s <= MOST_GOP_S or math.isinf(self._gop_s):
             return ""
         return (
             f"keyframes are {self._gop_s:.1f} s apart, so that every picture has to be decoded; "
