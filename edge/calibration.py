@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import least_squares
 
 from edge.errors import InputError
 from edge.ground import Ground
@@ -96,6 +95,8 @@ def from_points(picture: ArrayLike, ground: ArrayLike, size_wh: tuple[int, int])
     if len(a) > LEAST_POINTS:
         # Pixels, whatever the shape of the picture.
         weight = np.asarray(size_wh, np.float64) / np.diag(to_seen)[:2]
+
+        from scipy.optimize import least_squares  # 0.3 s to import: only where it is used
 
         def off(h: _F) -> _F:
             x, y, w = np.append(h, 1.0).reshape(3, 3) @ row.T
@@ -198,6 +199,8 @@ def _fit(off: Callable[[_F], _F]) -> _F:
     Raises:
         CalibrationError: The measurements leave the camera open.
     """
+    from scipy.optimize import least_squares
+
     found = min(
         (least_squares(off, start, bounds=(_LEAST, _MOST), x_scale=0.3) for start in _STARTS),
         key=lambda result: float(result.cost),

@@ -156,7 +156,7 @@ def tracked(
         step: Every how many frames one is taken.
 
     Returns:
-        Truth and tracks, and the processor seconds it took, which others on the machine hardly change.
+        Truth and tracks, and the processor seconds it took.
     """
     update, clip, seconds = make(rate / step), Clip(), 0.0
     random = np.random.default_rng(replica)
