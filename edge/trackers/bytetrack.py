@@ -227,11 +227,14 @@ class ByteTrack:
         is_recent = self._seen == self._pts
         pairs_rows, pairs_boxes = [], []
         is_same_class = self._votes.argmax(axis=1)[:, None] == detections.class_id
-        is_same_place = iou(self._motion.xyxy, detections.xyxy) > SAME_IOU
-        overlap = likeness(self._motion.xyxy, detections.xyxy)
-        overlap *= np.where(is_same_class | is_same_place, 1.0, OTHER_CLASS)
+        overlap = iou(self._motion.xyxy, detections.xyxy)
+        class_weight = np.where(is_same_class | (overlap > SAME_IOU), 1.0, OTHER_CLASS)
+        overlap *= class_weight
+        # Height tells people apart in a crowd. It must not turn away doubtful and new boxes: a car
+        # that drives in grows, and a crossing of a recorded clip was missed for it.
+        alike = likeness(self._motion.xyxy, detections.xyxy) * class_weight
         # Sure boxes count by their confidence as well, so that of two that fit, the surer wins.
-        weighted = overlap * confidence
+        weighted = alike * confidence
         least = self._options.min_iou
         for matrix, floor, tracks, boxes in (
             (weighted, least, is_confirmed, is_high),
