@@ -45,32 +45,51 @@ def iou(boxes: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np
     return np.minimum(overlap, 1.0, out=overlap)
 
 
-def contains(polygon: ArrayLike, points: ArrayLike) -> Mask:
-    """Which points lie in a polygon; its boundary belongs to it.
+class Polygon:
+    """A polygon that many points are held against.
 
     Args:
-        polygon: (V, 2) corners in either winding, V >= 3; the last joins the first.
-        points: (N, 2). May be empty.
-
-    Returns:
-        (N,) bool. A polygon that crosses itself is read by the even-odd rule.
+        corners: (V, 2) in either winding, V >= 3; the last joins the first. One that crosses
+            itself is read by the even-odd rule.
     """
-    start = np.asarray(polygon, np.float64)
-    x, y = np.asarray(points, np.float64).reshape(-1, 2).T[:, :, None]
-    ax, ay = start.T
-    bx, by = np.roll(start, -1, axis=0).T
-    side = (bx - ax) * (y - ay) - (by - ay) * (x - ax)
-    # An edge is passed by the ray to the right of a point when it spans the point's y (upper end
-    # out, lower end in, so that a corner is passed once) and lies to the right of it.
-    spans = (ay > y) != (by > y)
-    passes = spans & ((side > 0) == (by > ay))
-    inside: Mask = np.count_nonzero(passes, axis=1) % 2 == 1
-    in_line = side == 0
-    if in_line.any():
-        in_line &= (np.minimum(ax, bx) <= x) & (x <= np.maximum(ax, bx))
-        in_line &= (np.minimum(ay, by) <= y) & (y <= np.maximum(ay, by))
-        inside |= in_line.any(axis=1)
-    return inside
+
+    def __init__(self, corners: ArrayLike) -> None:
+        start = np.asarray(corners, np.float64)
+        # (V, 1): numpy's inner loop then runs over the points, of which there are more.
+        self._ax, self._ay = start.T[:, :, None]
+        self._bx, self._by = np.roll(start, -1, axis=0).T[:, :, None]
+        self._dx, self._dy = self._bx - self._ax, self._by - self._ay
+        self._is_downward = self._dy > 0
+
+    def contains(self, points: ArrayLike) -> Mask:
+        """Which points lie in it; its boundary belongs to it.
+
+        Args:
+            points: (N, 2). May be empty.
+
+        Returns:
+            (N,) bool.
+        """
+        x, y = np.asarray(points, np.float64).reshape(-1, 2).T
+        ax, ay, bx, by = self._ax, self._ay, self._bx, self._by
+        side = self._dx * (y - ay)
+        side -= self._dy * (x - ax)
+        # An edge is passed by the ray to the right of a point when it spans the point's y (upper
+        # end out, lower end in, so that a corner is passed once) and lies to the right of it.
+        spans = (ay > y) != (by > y)
+        passes = spans & ((side > 0) == self._is_downward)
+        inside: Mask = np.logical_xor.reduce(passes, axis=0)
+        in_line = side == 0
+        if in_line.any():
+            in_line &= (np.minimum(ax, bx) <= x) & (x <= np.maximum(ax, bx))
+            in_line &= (np.minimum(ay, by) <= y) & (y <= np.maximum(ay, by))
+            inside |= in_line.any(axis=0)
+        return inside
+
+
+def contains(polygon: ArrayLike, points: ArrayLike) -> Mask:
+    """Which of (N, 2) points lie in a polygon; see `Polygon`."""
+    return Polygon(polygon).contains(points)
 
 
 def turn(start: ArrayLike, end: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
