@@ -20,6 +20,9 @@ PURE = [
     "event.py",
     "message.py",
     "geometry.py",
+    "ground.py",
+    "calibration.py",
+    "detail.py",
     "luma.py",
     "masks.py",
     "pipeline.py",
@@ -44,6 +47,7 @@ PURE = [
     "sources/_leading.py",
     "sources/_wrap.py",
     "config/schema.py",
+    "config/calibration.py",
     "config/check.py",
     "config/explain.py",
 ]

@@ -19,8 +19,17 @@ from pydantic import BaseModel, ValidationError
 from edge.config.check import check_against, check_appliance, check_camera
 from edge.config.credentials import Secrets
 from edge.config.explain import explain
+from edge.config.layers import layered
 from edge.config.marks import read
-from edge.config.problem import ConfigUnusable, Document, Finding, Problem, any_of, suggest
+from edge.config.problem import (
+    ConfigUnusable,
+    Document,
+    Finding,
+    KeyPath,
+    Problem,
+    any_of,
+    suggest,
+)
 from edge.config.schema import Appliance, Camera
 from edge.detections import ANY_LABEL
 from edge.detectors import DetectorOptions, Models
@@ -78,7 +87,7 @@ class _Reading(Generic[M]):
     @property
     def problems(self) -> list[Problem]:
         placed = map(self.document.problem, self.findings)
-        by_place = sorted(placed, key=lambda problem: (problem.line, problem.column))
+        by_place = sorted(placed, key=lambda p: (p.line, p.column, p.severity))
         return [*self.document.others, *by_place]
 
 
@@ -98,7 +107,7 @@ def load(folder: Path) -> Config:
     secrets = Secrets(folder)
     appliance = _read(folder / "appliance.yaml", Appliance, secrets)
     names = sorted(path.name for path in _files(folder) if path.suffix == ".yaml")
-    cameras = [_read(folder / "cameras" / name, Camera, secrets) for name in names]
+    cameras = [_camera(folder / "cameras" / name, appliance.document, secrets) for name in names]
 
     stray = list(_stray(folder, has_cameras=bool(cameras)))
     if appliance.model is not None:
@@ -139,8 +148,17 @@ def load(folder: Path) -> Config:
 
 def _read(file: Path, model: type[M], secrets: Secrets) -> _Reading[M]:
     """The first two passes over one file."""
-    document = read(file, secrets)
+    return _validated(file, read(file, secrets), model)
+
+
+def _camera(file: Path, appliance: Document, secrets: Secrets) -> _Reading[Camera]:
+    """The same over a camera's file, with what cameras share under it."""
+    return _validated(file, layered(read(file, secrets), appliance), Camera)
+
+
+def _validated(file: Path, document: Document, model: type[M]) -> _Reading[M]:
     findings = list(document.findings)
+    findings += [_in_clear(path, file) for path in document.in_clear]
     if document.data is None:
         if not findings:
             keys = ", ".join(k for k, f in model.model_fields.items() if f.is_required())
@@ -153,8 +171,17 @@ def _read(file: Path, model: type[M], secrets: Secrets) -> _Reading[M]:
         valid = model.model_validate_json(json.dumps(document.data))
     except ValidationError as refused:
         errors = refused.errors(include_url=False, include_input=False)
+        if any(finding.path == ("profile",) for finding in document.findings):
+            # What is missing may be in the profile that was meant.
+            errors = [error for error in errors if error["type"] != "missing"]
         findings += explain(errors, document, model)
     return _Reading(file, document, valid, findings)
+
+
+def _in_clear(path: KeyPath, file: Path) -> Finding:
+    folder = file.parent.parent if file.parent.name == "cameras" else file.parent
+    remedy = f"run: edge config seal --config {folder}"
+    return Finding(path, "a password in the clear", remedy, "warning")
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -193,8 +220,9 @@ def _check_ids(cameras: Iterable[_Reading[Camera]]) -> None:
 
 
 def _id(camera: _Reading[Camera]) -> str:
-    said = camera.document.data.get("camera") if isinstance(camera.document.data, dict) else None
-    return said if isinstance(said, str) and said else camera.file.stem
+    """What a camera is called also where it is set aside: never by what a reference stands for."""
+    mark = camera.document.marks.get(("camera",))
+    return mark.text if mark and mark.text and "${" not in mark.text else camera.file.stem
 
 
 def _labels(appliance: _Reading[Appliance], storage: Path) -> Mapping[str, tuple[str, ...] | None]:
