@@ -212,29 +212,36 @@ class RuleOptions(Options):
 
         return Watch(self, self.judge(scene), scene, camera, objects or Objects())
 
-    def lacks(self, scene: Scene) -> Iterator[tuple[str, str, str]]:
+    def lacks(
+        self, *, is_calibrated: bool, location: Location | None
+    ) -> Iterator[tuple[str, str, str]]:
         """What is not known of the camera and is needed.
+
+        Args:
+            is_calibrated: Its ground is known.
+            location: Where it is.
 
         Yields:
             Key of the option that needs it, what is missing, and the remedy.
         """
-        if scene.ground is None:
+        if not is_calibrated:
             remedy = "add `calibration:` to this camera"
             if self.needs_ground:
                 yield "kind", f"`{self.kind}` needs a calibrated camera", remedy
             for key in ("min_metres", "max_metres"):
                 if getattr(self, key) is not None:
-                    yield key, "metres need a calibrated camera", f"{remedy}, or use `min_size`"
-        if self.schedule and scene.location is None:
-            remedy = "add `location: {time_zone: Europe/London}` to appliance.yaml or this camera"
-            yield "schedule", "hours need a time zone", remedy
-        elif any(window.needs_sun for window in self.schedule) and (
-            scene.location is None
-            or scene.location.latitude is None
-            or scene.location.longitude is None
-        ):
-            remedy = "add `latitude` and `longitude` to `location`"
-            yield "schedule", "sunrise and sunset need a place", remedy
+                    other = key.replace("metres", "size")
+                    cause = "metres need a calibrated camera"
+                    yield key, cause, f"{remedy}, or use `{other}`"
+        if self.schedule and location is None:
+            remedy = "add `location: {time_zone: Europe/London}`, here or to `defaults`"
+            yield "schedule", "a schedule needs a time zone", remedy
+        elif location is not None and (location.latitude is None or location.longitude is None):
+            for window in self.schedule:
+                if window.needs_sun:
+                    remedy = "add `latitude` and `longitude` to `location`"
+                    yield "schedule", "sunrise and sunset need a place on earth", remedy
+                    break
 
 
 def build_rules(rules: Iterable[RuleOptions], scene: Scene, camera: str) -> list[Rule]:

@@ -37,8 +37,10 @@ class Seen:
         tracks: The frame.
         now: Its stream time.
         slots: (N,) slot of each row.
+        numbers: (N,) number of each row's object: unique, rising with the first sight.
         boxes: (N, 4) float64 xyxy in fractions of the picture.
-        still_s: (N,) for how long each has stood still.
+        still_s: (N,) for how long each has stood still, a lapse of a moment included.
+        at_rest: (N,) whether it is now where it stood.
         fresh: Slots that stand for a new object from this frame on.
         gone: Slots whose object is gone for good; still theirs in this frame.
         capacity: Slots are below this.
@@ -47,8 +49,10 @@ class Seen:
     tracks: Tracks
     now: float
     slots: Slots
+    numbers: NDArray[np.int64]
     boxes: Points
     still_s: NDArray[np.float64]
+    at_rest: Mask
     fresh: list[int]
     gone: list[int]
     capacity: int
@@ -112,7 +116,7 @@ class Objects:
         for row, slot in enumerate(found):
             last[slot] = (tracks, row)
         self._seen_at[slots] = now
-        self._rest.update(slots, boxes, now)
+        at_rest = self._rest.update(slots, boxes, now)
         bins = (tracks.confidence * 100 + 0.5).astype(np.intp)
         self._confidences[slots, np.minimum(bins, N_BINS - 1)] += 1
         gone = self._gone(now)
@@ -120,8 +124,10 @@ class Objects:
             tracks,
             now,
             slots,
+            self.number[slots],
             boxes,
             now - self._rest.since(slots),
+            at_rest,
             fresh,
             gone,
             len(self.number),

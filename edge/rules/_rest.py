@@ -78,21 +78,26 @@ class Rest:
         self._since[slots] = now
         self._lapsed[slots] = np.nan
 
-    def update(self, slots: Slots, boxes: Points, now: float) -> None:
-        """Note where objects are now; as `start`, for those that have been seen before."""
+    def update(self, slots: Slots, boxes: Points, now: float) -> Mask:
+        """Note where objects are now; as `start`, for those that have been seen before.
+
+        Returns:
+            (K,) whether each is where it rests.
+        """
         fits = self.fits(slots, boxes)
         out = np.flatnonzero(~fits)
-        back = np.flatnonzero(fits & (self._lapsed[slots] == self._lapsed[slots]))
+        back = np.flatnonzero(fits & ~np.isnan(self._lapsed[slots]))
         if len(back):
             self._lapsed[slots[back]] = np.nan
         if not len(out):
-            return
+            return fits
         strays = slots[out]
         lapsed = self._lapsed[strays]
         lapsed[np.isnan(lapsed)] = now
         self._lapsed[strays] = lapsed
         has_moved = (lapsed - self._since[strays] < SETTLED_S) | (now - lapsed >= LAPSE_S)
         self.start(strays[has_moved], boxes[out[has_moved]], now)
+        return fits
 
     def fits(self, slots: Slots, boxes: Points) -> Mask:
         """(K,) whether boxes, (K, 4) in fractions, lie where the objects of some slots rest."""

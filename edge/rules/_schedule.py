@@ -73,7 +73,7 @@ class Window(Options):
     start: Annotated[
         Hour,
         Field(
-            description="When it starts: an hour such as `22:00`, in quotes, or `sunrise` or "
+            description="When it starts: an hour such as `22:00`, or `sunrise` or "
             "`sunset`, also with a difference: `sunset-00:30`.",
             examples=["22:00"],
         ),

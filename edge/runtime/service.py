@@ -196,6 +196,7 @@ class Service:
                     rule=rule.name,
                     kind=rule.kind,
                     priority=rule.priority,
+                    purpose=rule.purpose or None,
                 )
                 for camera in self._config.cameras
                 for rule in camera.rules
