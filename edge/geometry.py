@@ -78,9 +78,9 @@ class Polygon:
         # end out, lower end in, so that a corner is passed once) and lies to the right of it.
         spans = (ay > y) != (by > y)
         passes = spans & ((side > 0) == self._is_downward)
-        inside: Mask = np.logical_xor.reduce(passes, axis=0)
+        inside: Mask = np.bitwise_xor.reduce(passes, axis=0)
         in_line = side == 0
-        if in_line.any():
+        if np.count_nonzero(in_line):
             in_line &= (np.minimum(ax, bx) <= x) & (x <= np.maximum(ax, bx))
             in_line &= (np.minimum(ay, by) <= y) & (y <= np.maximum(ay, by))
             inside |= in_line.any(axis=0)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.detections import Mask
+from edge.geometry import Polygon
 from edge.rules._heirs import HANDOVER_S, HIDDEN_S, STOOD_S, Lost, heirs
 from edge.rules._rest import Rest, Slots
 from edge.tracks import Anchor, Points, Tracks
@@ -57,6 +58,7 @@ class Seen:
     gone: list[int]
     capacity: int
     _places: dict[Anchor, Points] = field(default_factory=dict)
+    _inside: dict[tuple[Polygon, Anchor], Mask] = field(default_factory=dict)
 
     def places(self, anchor: Anchor) -> Points:
         """(N, 2) where each object is, in fractions of the picture."""
@@ -64,12 +66,21 @@ class Seen:
         if found is None:
             found = np.empty((len(self.boxes), 2))
             left, top, right, bottom = self.boxes.T
-            np.add(left, right, out=found[:, 0])
-            found[:, 0] /= 2
-            found[:, 1] = {"bottom_center": bottom, "top_center": top}.get(anchor, 0.0)
+            found[:, 0] = (left + right) / 2
             if anchor == "center":
                 found[:, 1] = (top + bottom) / 2
+            else:
+                found[:, 1] = bottom if anchor == "bottom_center" else top
             self._places[anchor] = found
+        return found
+
+    def inside(self, polygon: Polygon, anchor: Anchor) -> Mask:
+        """(N,) who is in a polygon, read-only: several rules may watch one zone."""
+        found = self._inside.get((polygon, anchor))
+        if found is None:
+            found = polygon.contains(self.places(anchor))
+            found.setflags(write=False)
+            self._inside[polygon, anchor] = found
         return found
 
 
@@ -79,9 +90,11 @@ class Objects:
     def __init__(self) -> None:
         self.number: NDArray[np.int64] = np.zeros(FIRST, np.int64)
         self._seen_at = np.zeros(FIRST)
-        self._confidences = np.zeros((FIRST, N_BINS), np.uint32)
+        self._confidences: NDArray[np.uint32] | None = None
         self._rest = Rest(FIRST)
         self._last: list[tuple[Tracks, int] | None] = [None] * FIRST
+        self._scale = np.ones(4)
+        self._size_wh = (0, 0)
         self._free = list(range(FIRST))[::-1]
         self._by_track: dict[int, int] = {}
         self._ended: list[int] = []  # their tracks ended; an heir may still appear
@@ -100,7 +113,10 @@ class Objects:
                 return self._seen
             self._release(self._seen.gone)
         now, by_track = tracks.stamp.pts, self._by_track
-        boxes = tracks.xyxy / np.array(tracks.size_wh * 2, np.float64)
+        if tracks.size_wh != self._size_wh:
+            self._size_wh = tracks.size_wh
+            self._scale = np.array(tracks.size_wh * 2, np.float64)
+        boxes = tracks.xyxy / self._scale
         for ended in tracks.removed.tolist():
             if ended in by_track:
                 self._ended.append(by_track.pop(ended))
@@ -117,8 +133,9 @@ class Objects:
             last[slot] = (tracks, row)
         self._seen_at[slots] = now
         at_rest = self._rest.update(slots, boxes, now)
-        bins = (tracks.confidence * 100 + 0.5).astype(np.intp)
-        self._confidences[slots, np.minimum(bins, N_BINS - 1)] += 1
+        if self._confidences is not None:
+            bins = (tracks.confidence * 100 + 0.5).astype(np.intp)
+            self._confidences[slots, np.minimum(bins, N_BINS - 1)] += 1
         gone = self._gone(now)
         self._seen = Seen(
             tracks,
@@ -133,6 +150,11 @@ class Objects:
             len(self.number),
         )
         return self._seen
+
+    def keep_confidences(self) -> None:
+        """Keep what `confidence` is asked for; before the first frame."""
+        if self._confidences is None:
+            self._confidences = np.zeros((len(self.number), N_BINS), np.uint32)
 
     def last(self, slot: int) -> tuple[Tracks, int]:
         """The last frame an object was in, and its row there."""
@@ -153,6 +175,7 @@ class Objects:
         Returns:
             (K,) to a hundredth; of an even number of sightings the lower one in the middle.
         """
+        assert self._confidences is not None
         so_far = np.cumsum(self._confidences[slots], axis=1, dtype=np.int64)
         median: NDArray[np.float64] = (2 * so_far < so_far[:, -1:]).sum(axis=1) / 100
         return median
@@ -198,7 +221,7 @@ class Objects:
 
     def _stood(self, slot: int) -> bool:
         """Whether it stood still when it was last seen."""
-        since = float(self._rest.since(np.array([slot]))[0])
+        since = self._rest.since_when(slot)
         return float(self._seen_at[slot]) - since >= STOOD_S and not self._rest.is_lapsed(slot)
 
     def _patience_s(self, slot: int) -> float:
@@ -224,15 +247,16 @@ class Objects:
             n = len(self.number)
             self.number = np.concatenate([self.number, np.zeros(n, np.int64)])
             self._seen_at = np.concatenate([self._seen_at, np.zeros(n)])
-            more = np.zeros((n, N_BINS), np.uint32)
-            self._confidences = np.concatenate([self._confidences, more])
+            if self._confidences is not None:
+                self._confidences = np.concatenate([self._confidences, 0 * self._confidences])
             self._rest.grow(2 * n)
             self._last += [None] * n
             self._free = list(range(n, 2 * n))[::-1]
         slot = self._free.pop()
         self.number[slot] = self._next_number
         self._next_number += 1
-        self._confidences[slot] = 0
+        if self._confidences is not None:
+            self._confidences[slot] = 0
         return slot
 
     def _release(self, gone: list[int]) -> None:

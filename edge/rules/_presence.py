@@ -51,19 +51,21 @@ class Presence(ZoneJudge):
 
     def update(self, seen: Seen, qualify: Qualify) -> Ruling:  # noqa: ARG002 - each for itself
         """Who has stayed for long enough and has not left."""
-        notes, slots, now, stay = self.notes(seen), seen.slots, seen.now, self._stay
+        notes, slots, now = self.notes(seen), seen.slots, seen.now
         is_inside = self.inside(seen)
         visits, holds = notes["visits"][slots], notes["holds"][slots]
-        if not (visits.any() or is_inside.any()):
-            return Ruling(holds)
-        since, inside = notes["since"][slots], notes["inside"][slots]
-        since[is_inside & ~visits] = now
-        inside[is_inside] = now
-        visits |= is_inside
-        holds |= is_inside & (now - since >= stay.begin)
-        stays = is_inside | (now - inside < np.where(holds, stay.end, stay.pause))
-        visits &= stays
-        holds &= stays
-        notes["visits"][slots], notes["holds"][slots] = visits, holds
-        notes["since"][slots], notes["inside"][slots] = since, inside
+        notes["inside"][slots[is_inside]] = now
+        # Nearly all are where they were: in, or out. The others are few, and looked at by name.
+        changed = (is_inside != visits).nonzero()[0]
+        for row in changed.tolist():
+            one = notes[slots[row]]
+            if is_inside[row]:
+                one["visits"], one["since"] = True, now
+            elif now - one["inside"] >= (self._stay.end if one["holds"] else self._stay.pause):
+                one["visits"] = one["holds"] = holds[row] = False
+        due = is_inside & (now - notes["since"][slots] >= self._stay.begin)
+        due &= ~holds
+        if np.count_nonzero(due):
+            holds |= due
+            notes["holds"][slots] = holds
         return Ruling(holds)

@@ -45,6 +45,7 @@ class Rest:
         self._area = np.zeros(n)
         self._since = np.zeros(n)
         self._lapsed = np.full(n, np.nan)
+        self._n_lapsed = 0
 
     def grow(self, n: int) -> None:
         """Make room for more objects, up to `n` rows."""
@@ -58,6 +59,10 @@ class Rest:
         """(K,) stream time from which on they have been where they are."""
         since: NDArray[np.float64] = self._since[slots]
         return since
+
+    def since_when(self, slot: int) -> float:
+        """The same of one."""
+        return float(self._since[slot])
 
     def is_lapsed(self, slot: int) -> bool:
         """Whether it was last seen elsewhere than where it rests."""
@@ -76,7 +81,9 @@ class Rest:
         self._place[slots, 2:] = boxes[:, 2:] + margin
         self._area[slots] = _area(boxes)
         self._since[slots] = now
-        self._lapsed[slots] = np.nan
+        if self._n_lapsed:
+            self._n_lapsed -= np.count_nonzero(~np.isnan(self._lapsed[slots]))
+            self._lapsed[slots] = np.nan
 
     def update(self, slots: Slots, boxes: Points, now: float) -> Mask:
         """Note where objects are now; as `start`, for those that have been seen before.
@@ -85,19 +92,23 @@ class Rest:
             (K,) whether each is where it rests.
         """
         fits = self.fits(slots, boxes)
-        out = np.flatnonzero(~fits)
-        back = np.flatnonzero(fits & ~np.isnan(self._lapsed[slots]))
-        if len(back):
-            self._lapsed[slots[back]] = np.nan
-        if not len(out):
-            return fits
-        strays = slots[out]
-        lapsed = self._lapsed[strays]
-        lapsed[np.isnan(lapsed)] = now
-        self._lapsed[strays] = lapsed
-        has_moved = (lapsed - self._since[strays] < SETTLED_S) | (now - lapsed >= LAPSE_S)
-        self.start(strays[has_moved], boxes[out[has_moved]], now)
+        if self._n_lapsed:
+            lapsed = slots[fits]
+            self._n_lapsed -= np.count_nonzero(~np.isnan(self._lapsed[lapsed]))
+            self._lapsed[lapsed] = np.nan
+        out = (~fits).nonzero()[0]
+        if len(out):
+            self._leave(slots[out], boxes[out], now)
         return fits
+
+    def _leave(self, slots: Slots, boxes: Points, now: float) -> None:
+        """Note that some objects are elsewhere than where they rest."""
+        lapsed = self._lapsed[slots]
+        since = np.fmin(lapsed, now)  # now, where there is no lapse yet
+        has_moved = (since - self._since[slots] < SETTLED_S) | (now - since >= LAPSE_S)
+        self._n_lapsed += np.count_nonzero(np.isnan(lapsed))
+        self._lapsed[slots] = since
+        self.start(slots[has_moved], boxes[has_moved], now)
 
     def fits(self, slots: Slots, boxes: Points) -> Mask:
         """(K,) whether boxes, (K, 4) in fractions, lie where the objects of some slots rest."""
@@ -107,7 +118,8 @@ class Rest:
         np.maximum(shared, 0.0, out=shared)
         area, rested = _area(boxes), self._area[slots]
         fits: Mask = shared[:, 0] * shared[:, 1] >= COVERED * area
-        fits &= (area >= SHRUNK * rested) & (area <= SWOLLEN * rested)
+        fits &= area >= SHRUNK * rested
+        fits &= area <= SWOLLEN * rested
         return fits
 
 

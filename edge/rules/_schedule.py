@@ -104,16 +104,17 @@ class Schedule:
         self._windows = windows
         self._location = location
         self._zone = (location and location.zone) or timezone.utc
-        self._judged_at: datetime | None = None
+        self._from = self._until = datetime.min.replace(tzinfo=timezone.utc)
         self._answer = True
 
     def is_on(self, at: datetime) -> bool:
         """Whether some window holds a moment; to the minute, ends excluded."""
         if not self._windows:
             return True
-        if self._judged_at is None or not timedelta(0) <= at - self._judged_at < _MINUTE:
+        if not self._from <= at < self._until:
             local = at.astimezone(self._zone)
-            self._judged_at = at - timedelta(seconds=local.second, microseconds=local.microsecond)
+            self._from = at - timedelta(seconds=local.second, microseconds=local.microsecond)
+            self._until = self._from + timedelta(minutes=1)
             self._answer = any(self._holds(window, local) for window in self._windows)
         return self._answer
 
@@ -146,5 +147,4 @@ class Schedule:
         return shift + (-total if sign == "-" else total)
 
 
-_MINUTE = timedelta(minutes=1)
 _PARTS = re.compile(r"(sunrise|sunset)?([+-])?(?:(\d\d):(\d\d))?")

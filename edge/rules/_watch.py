@@ -43,6 +43,8 @@ class Watch:
         self._camera = camera
         self._objects = objects
         self._schedule = Schedule(options.schedule, scene.location)
+        if options.min_confidence > 0.0:
+            objects.keep_confidences()
         self._model: ModelRef | None = None
         self._is_wanted: Mask = np.empty(0, np.bool_)
         self._is_picky = (
@@ -146,7 +148,7 @@ class Watch:
         """Begin and end the incidents of objects in the frame."""
         if self._n_withheld:
             self._is_withheld[seen.slots] &= holds
-        rows = np.flatnonzero(holds != self._is_open[seen.slots])
+        rows = (holds != self._is_open[seen.slots]).nonzero()[0]
         if not len(rows):
             return []
         stamp = seen.tracks.stamp

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from edge.detections import Mask
 from edge.geometry import Polygon
-from edge.options import Identifier
+from edge.options import Identifier, Point
 from edge.rules import RuleOptions, Scene
 from edge.rules._judge import Judge
 from edge.rules._objects import Seen
@@ -43,8 +44,14 @@ class ZoneJudge(Judge):
     ) -> None:
         super().__init__(notes)
         self._anchor = options.anchor
-        self._polygon = Polygon(scene.zones[options.zone])
+        self._polygon = _polygon(tuple(scene.zones[options.zone]))
 
     def inside(self, seen: Seen) -> Mask:
-        """(N,) who is in the zone."""
-        return self._polygon.contains(seen.places(self._anchor))
+        """(N,) who is in the zone; read-only."""
+        return seen.inside(self._polygon, self._anchor)
+
+
+@lru_cache(maxsize=256)
+def _polygon(corners: tuple[Point, ...]) -> Polygon:
+    """One for all rules that watch the same zone, so that they can share its answer."""
+    return Polygon(corners)

@@ -90,7 +90,7 @@ class Crowding(ZoneJudge):
     def update(self, seen: Seen, qualify: Qualify) -> Ruling:
         """Whether there is a crowd; who is part of it at its densest place."""
         is_part = np.zeros(len(seen.slots), np.bool_)
-        rows = np.flatnonzero(self.inside(seen))
+        rows = self.inside(seen).nonzero()[0]
         rows = rows[qualify(rows)]
         metres = self._ground.to_metres(seen.places(self._anchor)[rows])
         is_there = np.isfinite(metres[:, 0])

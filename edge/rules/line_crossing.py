@@ -86,12 +86,16 @@ class LineCrossing(Judge):
         pulses = [self._pulse(notes, slot) for slot in seen.gone if notes["was_clear"][slot]]
         places = seen.places(self._options.anchor)
         sides = turn(self._start, self._end, places[:, None]) >= 0
-        is_other = (sides != notes["sides"][slots]).any(axis=1) & notes["is_known"][slots]
-        for row in np.flatnonzero(is_other).tolist():
-            notes["net"][slots[row]] += self._crossings(notes["place"][slots[row]], places[row])
+        is_other = np.bitwise_or.reduce(sides != notes["sides"][slots], axis=1)
+        if np.count_nonzero(is_other):
+            for row in is_other.nonzero()[0].tolist():
+                one = notes[slots[row]]
+                if one["is_known"]:
+                    one["net"] += self._crossings(one["place"], places[row])
+            notes["sides"][slots] = sides
         notes["is_known"][slots] = True
-        notes["place"][slots], notes["sides"][slots] = places, sides
-        rows = np.flatnonzero((notes["net"][slots] != 0) | ~notes["was_clear"][slots])
+        notes["place"][slots] = places
+        rows = ((notes["net"][slots] != 0) | ~notes["was_clear"][slots]).nonzero()[0]
         if len(rows):
             clear = slots[rows[self._is_clear(seen, rows, places)]]
             notes["was_clear"][clear] = True

@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from edge.detections import Mask
 from edge.event import Kind, Phase
 from edge.rules import Scene
 from edge.rules._judge import Qualify, Rows, Ruling
@@ -106,17 +107,11 @@ class Abandoned(ZoneJudge):
 
     def update(self, seen: Seen, qualify: Qualify) -> Ruling:
         """Which bags stand still and are minded by nobody."""
-        notes = self.notes(seen)
-        rows = np.flatnonzero(self.inside(seen) | notes["holds"][seen.slots])
+        notes, holds = self.notes(seen), np.zeros(len(seen.slots), np.bool_)
+        rows = (self.inside(seen) | notes["holds"][seen.slots]).nonzero()[0]
         rows = rows[qualify(rows) | notes["holds"][seen.slots[rows]]]
-        holds = np.zeros(len(seen.slots), np.bool_)
         if len(rows):
-            owners = np.array([label in self._options.owners for label in seen.tracks.model.labels])
-            people = np.flatnonzero(owners[seen.tracks.class_id])
-            for row, apart in zip(rows.tolist(), self._metres(seen, rows, people), strict=True):
-                nearest = np.lexsort((seen.numbers[people], apart))
-                beside = people[nearest[apart[nearest] <= self._options.owner_metres]]
-                holds[row] = self._judge_one(notes, seen, row, beside[beside != row])
+            holds[rows] = self._judge_some(notes, seen, rows)
         notes["holds"][seen.slots] = holds
         return Ruling(holds)
 
@@ -127,51 +122,60 @@ class Abandoned(ZoneJudge):
             return "its owner has gone" if notes["owner"] else "nobody was seen to leave it"
         return "somebody is with it" if notes["is_back"] else "it was moved"
 
-    def _judge_one(self, notes: np.ndarray, seen: Seen, row: int, beside: Rows) -> bool:
-        """Whether one object is abandoned.
-
-        Args:
-            notes: What is remembered.
-            seen: The frame.
-            row: The object's.
-            beside: Rows of people near it, the nearest first.
-        """
-        one, now = notes[seen.slots[row]], seen.now
-        numbers = seen.numbers[beside].tolist()
-        still_s = float(seen.still_s[row])
-        if still_s < PUT_DOWN_S or not one["is_known"]:
-            # It is carried, or has just been put down: whoever is there has it.
-            one["is_known"], one["holds"], one["is_back"] = True, False, False
-            one["owner"] = numbers[0] if numbers else one["owner"]
-            one["minded"] = now if numbers else now - still_s
-            return False
-        if one["owner"] in numbers:
-            one["minded"] = now
-        elif (
-            numbers and now - one["minded"] <= BLINK_S and one["owner"] not in seen.numbers.tolist()
-        ):
-            # The owner went out of sight beside it, and somebody stands there: the same person,
-            # as far as anybody can tell.
-            one["owner"], one["minded"] = numbers[0], now
-        elif one["holds"]:
-            self._mind(one, numbers, now)
-        is_left = now - float(one["minded"]) >= self._options.seconds
-        if one["holds"] and not is_left:
-            one["is_back"] = True
-        elif is_left and not one["holds"]:
-            one["is_back"], one["visitor"] = False, 0
-        is_there = bool(seen.at_rest[row]) and still_s >= self._options.seconds
-        return is_left and (bool(one["holds"]) or is_there)
+    def _judge_some(self, notes: np.ndarray, seen: Seen, rows: Rows) -> Mask:
+        """Which objects of some rows are abandoned."""
+        now, slots, still_s = seen.now, seen.slots[rows], seen.still_s[rows]
+        owners = np.array([label in self._options.owners for label in seen.tracks.model.labels])
+        people = owners[seen.tracks.class_id].nonzero()[0]
+        people = people[np.argsort(seen.numbers[people])]  # of two as near, the one seen first
+        numbers = seen.numbers[people]
+        apart = self._metres(seen, rows, people)
+        apart[rows[:, None] == people] = np.inf
+        near = apart <= self._options.owner_metres
+        is_minded = near.any(axis=1)
+        one = notes[slots]  # a copy, written back below
+        # It is carried, or has just been put down: whoever is nearest has it.
+        is_carried = (still_s < PUT_DOWN_S) | ~one["is_known"]
+        if len(people):
+            taken = is_carried & is_minded
+            one["owner"][taken] = numbers[apart.argmin(axis=1)][taken]
+        is_owned = (near & (numbers == one["owner"][:, None])).any(axis=1)
+        one["minded"][is_owned] = now
+        put_down = is_carried & ~is_minded
+        one["minded"][put_down] = now - still_s[put_down]
+        one["is_known"], one["holds"] = True, one["holds"] & ~is_carried
+        one["is_back"] &= ~is_carried
+        for i in (is_minded & ~is_owned & ~is_carried).nonzero()[0].tolist():
+            nearest_first = np.argsort(apart[i], kind="stable")[: np.count_nonzero(near[i])]
+            self._mind(one[i : i + 1], numbers[nearest_first].tolist(), numbers.tolist(), now)
+        is_left = now - one["minded"] >= self._options.seconds
+        is_left &= ~is_carried
+        one["is_back"] = np.where(one["holds"], ~is_left, one["is_back"] & ~is_left)
+        notes[slots] = one
+        is_there = seen.at_rest[rows] & (still_s >= self._options.seconds)
+        abandoned: Mask = is_left & (one["holds"] | is_there)
+        return abandoned
 
     @staticmethod
-    def _mind(one: np.void, numbers: list[int], now: float) -> None:
-        """Take somebody who stays beside a reported object for its owner."""
-        if one["visitor"] in numbers and now - one["stood"] <= BLINK_S:
+    def _mind(one: np.ndarray, beside: list[int], present: list[int], now: float) -> None:
+        """Judge an object whose owner is not beside it, while somebody else is.
+
+        Args:
+            one: (1,) what is remembered of it; changed.
+            beside: Numbers of people near it, the nearest first.
+            present: Numbers of all people in the frame.
+            now: Stream time.
+        """
+        if now - one["minded"][0] <= BLINK_S and one["owner"][0] not in present:
+            # The owner went out of sight beside it, and somebody stands there: the same person,
+            # as far as anybody can tell.
+            one["owner"], one["minded"] = beside[0], now
+        elif one["holds"][0] and one["visitor"][0] in beside and now - one["stood"][0] <= BLINK_S:
             one["stood"] = now
-            if now - one["came"] >= STAYS_S:
+            if now - one["came"][0] >= STAYS_S:
                 one["owner"], one["minded"] = one["visitor"], now
-        elif numbers and now - one["stood"] > BLINK_S:
-            one["visitor"], one["came"], one["stood"] = numbers[0], now, now
+        elif one["holds"][0] and now - one["stood"][0] > BLINK_S:
+            one["visitor"], one["came"], one["stood"] = beside[0], now, now
 
     def _metres(self, seen: Seen, rows: Rows, people: Rows) -> np.ndarray:
         """(rows, people) how far they are apart, about; infinite where nobody can tell."""

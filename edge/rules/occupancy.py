@@ -74,8 +74,8 @@ class Occupancy(ZoneJudge):
         """Whether there are more than allowed, and who is there."""
         counted = self.notes(seen)["counts"]
         counted[seen.gone] = False
-        counts = self.inside(seen)
-        rows = np.flatnonzero(counts)
+        counts = self.inside(seen).copy()
+        rows = counts.nonzero()[0]
         counts[rows] = qualify(rows)
         counted[seen.slots] = counts
         self._n = int(np.count_nonzero(counted))

@@ -84,7 +84,7 @@ class Speed(ZoneJudge):
         is_there = is_inside & np.isfinite(metres[:, 0])
         is_timed, at = notes["is_timed"][slots], notes["at"][slots]
         is_due = is_there & is_timed & (seen.now - at >= self._seconds)
-        for row in np.flatnonzero(is_due).tolist():
+        for row in is_due.nonzero()[0].tolist():
             slot, moved = slots[row], metres[row] - notes["place"][slots[row]]
             kmh = float(np.hypot(*moved)) / (seen.now - at[row]) * KMH
             is_over = kmh > self._limit_kmh

@@ -82,7 +82,7 @@ class WrongWay(ZoneJudge):
         notes, is_inside = self.notes(seen), self.inside(seen)
         left = seen.slots[~is_inside]
         notes["is_in"][left] = notes["holds"][left] = False
-        rows = np.flatnonzero(is_inside)
+        rows = is_inside.nonzero()[0]
         if len(rows):
             self._travel(notes, seen.slots[rows], seen.places(self._anchor)[rows], seen.boxes[rows])
         return Ruling(notes["holds"][seen.slots])

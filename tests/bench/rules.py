@@ -1,0 +1,191 @@
+"""What rules cost, and whether they grow.
+
+    python -m tests.bench.rules [--hours H] [--out FILE]
+
+Cost: 50 objects in every frame, in an order that changes from frame to frame as a detector's does;
+20 of them walk to and fro, 10 stand, 20 pass once and are followed by others. Each kind is measured
+alone, its share of knowing who is there included, and all kinds of one camera together.
+
+Growth: `--hours` of such traffic at 8 frames a second, at a few objects a frame; what a rule
+remembers is pickled and counted at the end of each hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pickle
+import statistics
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.detections import ModelRef
+from edge.event import Event
+from edge.frame import Stamp
+from edge.ground import Ground
+from edge.options import kinds
+from edge.rules import Location, Rule, Scene, build_rules
+from edge.rules._objects import Objects
+from edge.rules._schedule import Window
+from edge.site.bench import describe
+from edge.tracks import Tracks
+
+FPS = 8.0
+START = datetime(2026, 3, 28, tzinfo=timezone.utc)  # a day before summer time, on purpose
+MODEL = ModelRef("bench", "0" * 64, ("person", "car", "suitcase"))
+SCENE = Scene(
+    zones={"yard": ((0.1, 0.4), (0.5, 0.35), (0.9, 0.4), (0.95, 0.9), (0.5, 0.95), (0.05, 0.9))},
+    lines={"gate": ((0.1, 0.7), (0.5, 0.65), (0.9, 0.7)), "lane": ((0.1, 0.8), (0.9, 0.8))},
+    ground=Ground(np.diag([30.0, 20.0, 1.0]), (0.5, 0.5)),
+    location=Location(time_zone="Europe/London", latitude=51.5, longitude=-0.13),
+)
+NEEDS: dict[str, dict[str, Any]] = {
+    "crowding": {"zone": "yard", "people": 6},
+    "line_crossing": {"line": "gate"},
+    "loitering": {"zone": "yard", "seconds": 30.0},
+    "object_abandoned": {"zone": "yard"},
+    "occupancy": {"zone": "yard", "limit": 10},
+    "speed": {"zone": "yard", "limit_kmh": 20.0},
+    "stopped_vehicle": {"zone": "yard"},
+    "wrong_way": {"zone": "yard", "line": "lane"},
+    "zone_entry": {"zone": "yard"},
+}
+COMMON = {"min_confidence": 0.3, "min_size": (0.01, 0.01), "schedule": (Window(),)}
+"""Every check that a rule can be told is on: what is measured is not the cheapest case."""
+
+
+def rules_of(chosen: list[str]) -> list[Rule]:
+    """Rules of some kinds on one camera."""
+    room = kinds("edge.rules")
+    made = [room[kind].model_validate({"name": "r", **COMMON, **NEEDS[kind]}) for kind in chosen]
+    return build_rules(made, SCENE, "bench")  # type: ignore[arg-type]
+
+
+def traffic(n: int, rng: np.random.Generator, passing_s: float = 20.0) -> Iterator[Tracks]:
+    """Frames of `n` objects without end: two in five pace, one in five stands, the rest pass."""
+    n_pacing, n_standing = 2 * n // 5, n // 5
+    spot = rng.uniform((0.08, 0.4), (0.92, 0.95), (n, 2))
+    reach = rng.uniform(0.05, 0.3, (n, 2))
+    phase = rng.uniform(0, 6.3, n)
+    size = np.stack([rng.uniform(0.02, 0.08, n), rng.uniform(0.06, 0.2, n)], axis=1)
+    label = rng.choice(len(MODEL.labels), n, p=(0.6, 0.3, 0.1)).astype(np.int32)
+    track = np.arange(1, n + 1)
+    born = rng.uniform(-passing_s, 0, n)
+    following, frame = n + 1, 0
+    passing = np.arange(n) >= n_pacing + n_standing
+    while True:
+        now = frame / FPS
+        over = np.flatnonzero(passing & (now - born > passing_s))
+        removed = track[over]
+        for row in over:
+            track[row], following, born[row] = following, following + 1, now
+        place = spot + reach * np.sin(0.5 * now + phase)[:, None]
+        place[n_pacing : n_pacing + n_standing] = spot[n_pacing : n_pacing + n_standing]
+        share = ((now - born) / passing_s)[passing]
+        place[passing, 0] = np.where(track[passing] % 2, share, 1 - share)
+        place += rng.normal(0, 0.03, (n, 2)) * size
+        box = np.concatenate([place - size * (0.5, 1.0), place + size * (0.5, 0.0)], axis=1)
+        order = rng.permutation(n)
+        yield Tracks(
+            Stamp("bench", frame, now, START + timedelta(seconds=now), 40),
+            (1920, 1080),
+            MODEL,
+            (box * (1920, 1080, 1920, 1080))[order].astype(np.float32),
+            rng.uniform(0.4, 0.9, n).astype(np.float32),
+            label[order],
+            track[order],
+            np.maximum(now - born, 0.0)[order].astype(np.float32),
+            np.zeros((n, 2), np.float32),
+            np.sort(removed),
+        )
+        frame += 1
+
+
+def cost(n: int = 50) -> dict[str, float]:
+    """Microseconds a frame: of knowing who is there, of each kind alone, and of all together."""
+    made = list(islice(traffic(n, np.random.default_rng(1)), 1200))
+    found: dict[str, float] = {}
+
+    def measured(name: str, judge: Callable[[], Callable[[Tracks], object]]) -> None:
+        # Three rounds over the same frames need three memories: stream time must not run back.
+        best = []
+        for _ in range(3):
+            one = judge()
+            times = []
+            for tracks in made:
+                began = time.thread_time()
+                one(tracks)
+                times.append(time.thread_time() - began)
+            best.append(statistics.median(times) * 1e6)
+        found[name] = round(sorted(best)[1], 1)
+        print(f"{name:28} {found[name]:8.1f} us")
+
+    measured("who is there", lambda: Objects().see)
+    for kind in NEEDS:
+        measured(f"{kind}, alone", lambda kind=kind: rules_of([kind])[0].update)  # type: ignore[misc]
+    everything = list(NEEDS)
+
+    def all_of_them() -> Callable[[Tracks], object]:
+        rules = rules_of(everything)
+        return lambda tracks: [rule.update(tracks) for rule in rules]
+
+    measured("all kinds together", all_of_them)
+    found["a rule and frame"] = round(found["all kinds together"] / len(everything), 1)
+    print(f"{'a rule and frame':28} {found['a rule and frame']:8.1f} us")
+    return found
+
+
+def growth(hours: int, n: int = 6) -> list[dict[str, float]]:
+    """What is remembered after each hour."""
+    rules = rules_of(list(NEEDS))
+    rows: list[dict[str, float]] = []
+    n_events, open_ = 0, 0
+    tracemalloc.start()
+    for tracks in islice(traffic(n, np.random.default_rng(2)), int(hours * 3600 * FPS) + 1):
+        events: list[Event] = [event for rule in rules for event in rule.update(tracks)]
+        n_events += len(events)
+        open_ += sum({"begin": 1, "end": -1}.get(event.phase, 0) for event in events)
+        if tracks.stamp.index and tracks.stamp.index % int(3600 * FPS) == 0:
+            row = {
+                "hour": tracks.stamp.pts / 3600,
+                "traced KiB": round(tracemalloc.get_traced_memory()[0] / 1024, 1),
+                "pickled KiB": round(len(pickle.dumps(rules)) / 1024, 1),
+                "events": n_events,
+                "open": open_,
+                "active rules": sum(rule.state.is_active for rule in rules),
+            }
+            rows.append(row)
+            print("  ".join(f"{name} {value:g}" for name, value in row.items()), flush=True)
+    tracemalloc.stop()
+    return rows
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.rules", description=__doc__)
+    parser.add_argument("--hours", type=int, default=0, help="simulate so many hours of traffic")
+    parser.add_argument("--out", type=Path, help="keep the figures here, as JSON; others stay")
+    args = parser.parse_args()
+    result: dict[str, object] = {}
+    if args.out and args.out.exists():
+        result = json.loads(args.out.read_text(encoding="utf-8"))
+    result["machine"] = describe()
+    if args.hours:
+        result["growth"] = growth(args.hours)
+    else:
+        result["cost at 50 objects"] = cost()
+    if args.out:
+        args.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
