@@ -7,12 +7,15 @@ when all its inputs are stretched along either axis, so pixels and fractions bot
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edge.detections import Mask
 from edge.tracks import Points
+
+Place: TypeAlias = tuple[float, float]
 
 
 def iou(boxes: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -76,7 +79,8 @@ class Polygon:
         side -= self._dy * (x - ax)
         # An edge is passed by the ray to the right of a point when it spans the point's y (upper
         # end out, lower end in, so that a corner is passed once) and lies to the right of it.
-        spans = (ay > y) != (by > y)
+        is_above = ay > y
+        spans = is_above != np.concatenate([is_above[1:], is_above[:1]])
         passes = spans & ((side > 0) == self._is_downward)
         inside: Mask = np.bitwise_xor.reduce(passes, axis=0)
         in_line = side == 0
@@ -132,27 +136,33 @@ def distance(start: ArrayLike, end: ArrayLike, points: ArrayLike) -> NDArray[np.
     return result
 
 
-def crossing(start: ArrayLike, end: ArrayLike, before: ArrayLike, after: ArrayLike) -> int:
+def crossing(start: Place, end: Place, before: Place, after: Place) -> int:
     """Whether a step crosses a finite directed segment, and to which side.
 
     A point on the segment's line counts as right of it, so a path that touches the line and goes
     on is counted in exactly one of its steps, and one that touches and returns nets to zero.
 
     Args:
-        start: (2,) first point of the segment.
-        end: (2,) last point.
-        before: (2,) where the step begins.
-        after: (2,) where it ends.
+        start: First point of the segment.
+        end: Last point.
+        before: Where the step begins.
+        after: Where it ends.
 
     Returns:
         1 when the step crosses to the right, -1 to the left, 0 when it does not cross.
     """
-    was_right, is_right = turn(start, end, before) >= 0, turn(start, end, after) >= 0
-    if was_right == is_right or (turn(before, after, start) >= 0) == (
-        turn(before, after, end) >= 0
+    # Plain floats: one step is a fiftieth of what it takes to ask `turn`, and sums alike.
+    was_right, is_right = _turn(start, end, before) >= 0, _turn(start, end, after) >= 0
+    if was_right == is_right or (_turn(before, after, start) >= 0) == (
+        _turn(before, after, end) >= 0
     ):
         return 0
     return 1 if is_right else -1
+
+
+def _turn(start: Place, end: Place, point: Place) -> float:
+    """As `turn`, of one point, to the last bit."""
+    return (end[0] - start[0]) * (point[1] - start[1]) - (end[1] - start[1]) * (point[0] - start[0])
 
 
 def self_crossings(polygon: Sequence[tuple[float, float]]) -> list[tuple[int, int]]:

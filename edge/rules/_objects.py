@@ -26,6 +26,9 @@ FIRST = 64
 FORGET_S = 60.0
 SWEEP_S = 10.0
 
+REST_EVERY_S = 0.5
+"""Who stands still is looked at so often; nothing that asks for it is about less than seconds."""
+
 N_BINS = 101
 """Confidences are kept in steps of a hundredth: a median needs no list that grows."""
 
@@ -40,8 +43,6 @@ class Seen:
         slots: (N,) slot of each row.
         numbers: (N,) number of each row's object: unique, rising with the first sight.
         boxes: (N, 4) float64 xyxy in fractions of the picture.
-        still_s: (N,) for how long each has stood still, a lapse of a moment included.
-        at_rest: (N,) whether it is now where it stood.
         fresh: Slots that stand for a new object from this frame on.
         gone: Slots whose object is gone for good; still theirs in this frame.
         capacity: Slots are below this.
@@ -52,13 +53,20 @@ class Seen:
     slots: Slots
     numbers: NDArray[np.int64]
     boxes: Points
-    still_s: NDArray[np.float64]
-    at_rest: Mask
     fresh: list[int]
     gone: list[int]
     capacity: int
+    _rest: Rest
     _places: dict[Anchor, Points] = field(default_factory=dict)
     _inside: dict[tuple[Polygon, Anchor], Mask] = field(default_factory=dict)
+
+    def still_s(self) -> NDArray[np.float64]:
+        """(N,) for how long each has stood still, a lapse of a moment included."""
+        return self.now - self._rest.since(self.slots)
+
+    def at_rest(self) -> Mask:
+        """(N,) whether it was where it stood when that was last looked at."""
+        return self._rest.fitted(self.slots)
 
     def places(self, anchor: Anchor) -> Points:
         """(N, 2) where each object is, in fractions of the picture."""
@@ -97,9 +105,10 @@ class Objects:
         self._size_wh = (0, 0)
         self._free = list(range(FIRST))[::-1]
         self._by_track: dict[int, int] = {}
-        self._ended: list[int] = []  # their tracks ended; an heir may still appear
+        # Slots whose tracks ended, and until when an heir may still appear.
+        self._ended: dict[int, float] = {}
         self._next_number = 1
-        self._swept_at = float("-inf")
+        self._swept_at = self._rested_at = float("-inf")
         self._seen: Seen | None = None
 
     def see(self, tracks: Tracks) -> Seen:
@@ -119,7 +128,8 @@ class Objects:
         boxes = tracks.xyxy / self._scale
         for ended in tracks.removed.tolist():
             if ended in by_track:
-                self._ended.append(by_track.pop(ended))
+                slot = by_track.pop(ended)
+                self._ended[slot] = float(self._seen_at[slot]) + self._patience_s(slot)
         ids = tracks.track_id.tolist()
         found = [by_track.get(track, -1) for track in ids]
         fresh: list[int] = []
@@ -132,7 +142,9 @@ class Objects:
         for row, slot in enumerate(found):
             last[slot] = (tracks, row)
         self._seen_at[slots] = now
-        at_rest = self._rest.update(slots, boxes, now)
+        if now - self._rested_at >= REST_EVERY_S:
+            self._rested_at = now
+            self._rest.update(slots, boxes, now)
         if self._confidences is not None:
             bins = (tracks.confidence * 100 + 0.5).astype(np.intp)
             self._confidences[slots, np.minimum(bins, N_BINS - 1)] += 1
@@ -143,11 +155,10 @@ class Objects:
             slots,
             self.number[slots],
             boxes,
-            now - self._rest.since(slots),
-            at_rest,
             fresh,
             gone,
             len(self.number),
+            self._rest,
         )
         return self._seen
 
@@ -198,7 +209,7 @@ class Objects:
             elif slot in track_of:
                 del self._by_track[track_of[slot]]
             else:
-                self._ended.remove(slot)
+                del self._ended[slot]
             self._by_track[int(tracks.track_id[row])] = slot
         return fresh
 
@@ -232,8 +243,9 @@ class Objects:
         """Slots of objects that are gone for good, in order of number."""
         gone: list[int] = []
         if self._ended:
-            gone = [s for s in self._ended if now - self._seen_at[s] > self._patience_s(s)]
-            self._ended = [s for s in self._ended if s not in gone]
+            gone = [slot for slot, until in self._ended.items() if now > until]
+            for slot in gone:
+                del self._ended[slot]
         if now - self._swept_at >= SWEEP_S:
             self._swept_at = now
             for track, slot in list(self._by_track.items()):

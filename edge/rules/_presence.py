@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.rules import Scene
-from edge.rules._judge import Qualify, Ruling
+from edge.rules._judge import Qualify, Rows, Ruling
 from edge.rules._objects import Seen
 from edge.rules._zone import ZoneJudge, ZoneOptions
 
@@ -48,24 +49,31 @@ class Presence(ZoneJudge):
             options, scene, [("visits", "?"), ("holds", "?"), ("since", "f8"), ("inside", "f8")]
         )
         self._stay = stay
+        self._due_at = float("inf")  # before then, no stay is long enough
 
     def update(self, seen: Seen, qualify: Qualify) -> Ruling:  # noqa: ARG002 - each for itself
         """Who has stayed for long enough and has not left."""
         notes, slots, now = self.notes(seen), seen.slots, seen.now
         is_inside = self.inside(seen)
-        visits, holds = notes["visits"][slots], notes["holds"][slots]
+        visits = notes["visits"][slots]
         notes["inside"][slots[is_inside]] = now
-        # Nearly all are where they were: in, or out. The others are few, and looked at by name.
-        changed = (is_inside != visits).nonzero()[0]
-        for row in changed.tolist():
+        # Nearly all are where they were: in, or out. The others are few, and looked at one by one.
+        for row in (is_inside != visits).nonzero()[0].tolist():
             one = notes[slots[row]]
             if is_inside[row]:
                 one["visits"], one["since"] = True, now
+                self._due_at = min(self._due_at, now + self._stay.begin)
             elif now - one["inside"] >= (self._stay.end if one["holds"] else self._stay.pause):
-                one["visits"] = one["holds"] = holds[row] = False
-        due = is_inside & (now - notes["since"][slots] >= self._stay.begin)
-        due &= ~holds
-        if np.count_nonzero(due):
-            holds |= due
-            notes["holds"][slots] = holds
-        return Ruling(holds)
+                one["visits"] = one["holds"] = False
+        if now >= self._due_at:
+            self._begin(notes, slots[is_inside], now)
+        return Ruling(notes["holds"][slots])
+
+    def _begin(self, notes: NDArray[np.void], slots: Rows, now: float) -> None:
+        """Let the stays of those inside begin that are long enough; note when others will be."""
+        stay_s = now - notes["since"][slots]
+        notes["holds"][slots[stay_s >= self._stay.begin]] = True
+        # Also of those who are not in this frame.
+        waits = notes["visits"] & ~notes["holds"]
+        first = notes["since"][waits].min(initial=np.inf)
+        self._due_at = float(first) + self._stay.begin

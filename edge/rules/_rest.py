@@ -45,7 +45,6 @@ class Rest:
         self._area = np.zeros(n)
         self._since = np.zeros(n)
         self._lapsed = np.full(n, np.nan)
-        self._n_lapsed = 0
 
     def grow(self, n: int) -> None:
         """Make room for more objects, up to `n` rows."""
@@ -64,6 +63,11 @@ class Rest:
         """The same of one."""
         return float(self._since[slot])
 
+    def fitted(self, slots: Slots) -> Mask:
+        """(K,) whether they were where they rest when last looked at."""
+        fitted: Mask = np.isnan(self._lapsed[slots])
+        return fitted
+
     def is_lapsed(self, slot: int) -> bool:
         """Whether it was last seen elsewhere than where it rests."""
         return not np.isnan(self._lapsed[slot])
@@ -81,32 +85,21 @@ class Rest:
         self._place[slots, 2:] = boxes[:, 2:] + margin
         self._area[slots] = _area(boxes)
         self._since[slots] = now
-        if self._n_lapsed:
-            self._n_lapsed -= np.count_nonzero(~np.isnan(self._lapsed[slots]))
-            self._lapsed[slots] = np.nan
+        self._lapsed[slots] = np.nan
 
-    def update(self, slots: Slots, boxes: Points, now: float) -> Mask:
-        """Note where objects are now; as `start`, for those that have been seen before.
-
-        Returns:
-            (K,) whether each is where it rests.
-        """
+    def update(self, slots: Slots, boxes: Points, now: float) -> None:
+        """Note where objects are now; as `start`, for those that have been seen before."""
         fits = self.fits(slots, boxes)
-        if self._n_lapsed:
-            lapsed = slots[fits]
-            self._n_lapsed -= np.count_nonzero(~np.isnan(self._lapsed[lapsed]))
-            self._lapsed[lapsed] = np.nan
+        self._lapsed[slots[fits]] = np.nan
         out = (~fits).nonzero()[0]
         if len(out):
             self._leave(slots[out], boxes[out], now)
-        return fits
 
     def _leave(self, slots: Slots, boxes: Points, now: float) -> None:
         """Note that some objects are elsewhere than where they rest."""
         lapsed = self._lapsed[slots]
         since = np.fmin(lapsed, now)  # now, where there is no lapse yet
         has_moved = (since - self._since[slots] < SETTLED_S) | (now - since >= LAPSE_S)
-        self._n_lapsed += np.count_nonzero(np.isnan(lapsed))
         self._lapsed[slots] = since
         self.start(slots[has_moved], boxes[has_moved], now)
 

@@ -8,6 +8,8 @@ frame missed on the line neither hides a crossing nor makes two.
 
 from __future__ import annotations
 
+from itertools import pairwise
+from math import hypot
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -15,12 +17,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from edge.event import Kind
-from edge.geometry import crossing, distance, turn
+from edge.geometry import Place, crossing, turn
 from edge.options import Identifier, Point
 from edge.rules import RuleOptions, Scene
-from edge.rules._judge import Judge, Pulse, Qualify, Rows, Ruling
+from edge.rules._judge import Judge, Pulse, Qualify, Ruling
 from edge.rules._objects import Seen
-from edge.tracks import Points
 
 # An object is clear of the line at this distance, in sizes of its own box (each axis by its own).
 # The bottom edge of a person's box as YOLOX-X sees it on three MOT17 sequences errs by 0.014 to
@@ -79,6 +80,7 @@ class LineCrossing(Judge):
         )  # fmt: skip
         self._options = options
         self._start, self._end = np.array(line[:-1], np.float64), np.array(line[1:], np.float64)
+        self._segments = list(pairwise(line))
 
     def update(self, seen: Seen, qualify: Qualify) -> Ruling:  # noqa: ARG002 - each for itself
         """Who has crossed and come clear of the line, or ended."""
@@ -91,32 +93,41 @@ class LineCrossing(Judge):
             for row in is_other.nonzero()[0].tolist():
                 one = notes[slots[row]]
                 if one["is_known"]:
-                    one["net"] += self._crossings(one["place"], places[row])
+                    before, after = one["place"].tolist(), places[row].tolist()
+                    one["net"] += sum(crossing(*ends, before, after) for ends in self._segments)
             notes["sides"][slots] = sides
         notes["is_known"][slots] = True
         notes["place"][slots] = places
         rows = ((notes["net"][slots] != 0) | ~notes["was_clear"][slots]).nonzero()[0]
-        if len(rows):
-            clear = slots[rows[self._is_clear(seen, rows, places)]]
-            notes["was_clear"][clear] = True
-            pulses += [self._pulse(notes, slot) for slot in clear.tolist()]
+        width, height = seen.tracks.size_wh
+        smallest = (1.0 / width, 1.0 / height)
+        for row in rows.tolist():
+            if self._is_clear(seen.boxes[row].tolist(), places[row].tolist(), smallest):
+                slot = int(slots[row])
+                notes["was_clear"][slot] = True
+                pulses.append(self._pulse(notes, slot))
         return Ruling(pulses=[pulse for pulse in pulses if pulse is not None])
 
-    def _crossings(self, before: Points, after: Points) -> int:
-        """Net crossings of one step with every segment, to the right positive."""
-        return sum(
-            crossing(start, end, before, after)
-            for start, end in zip(self._start, self._end, strict=True)
-        )
+    def _is_clear(self, box: list[float], place: Place, smallest: tuple[float, float]) -> bool:
+        """Whether an object is clear of the line.
 
-    def _is_clear(self, seen: Seen, rows: Rows, places: Points) -> NDArray[np.bool_]:
-        """Which of some rows are clear of the line."""
-        boxes = seen.boxes[rows]
-        size = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0 / np.array(seen.tracks.size_wh))
-        size, place = size[:, None], places[rows][:, None]
-        apart = distance(self._start / size, self._end / size, place / size).min(axis=1)
-        is_clear: NDArray[np.bool_] = apart > CLEAR
-        return is_clear
+        Few objects are near the line and undecided: one by one, they cost less than as arrays.
+
+        Args:
+            box: Its box, xyxy in fractions.
+            place: Where it is.
+            smallest: Width and height of a pixel, the least that a box is taken to have.
+        """
+        wide = max(box[2] - box[0], smallest[0])
+        high = max(box[3] - box[1], smallest[1])
+        for (ax, ay), (bx, by) in self._segments:
+            # In sizes of its box, from the segment's first point.
+            x, y = (place[0] - ax) / wide, (place[1] - ay) / high
+            dx, dy = (bx - ax) / wide, (by - ay) / high
+            share = min(max((x * dx + y * dy) / (dx * dx + dy * dy), 0.0), 1.0)
+            if hypot(x - share * dx, y - share * dy) <= CLEAR:
+                return False
+        return True
 
     def _pulse(self, notes: NDArray[np.void], slot: int) -> Pulse | None:
         """What an object that is judged now has done; None where not what is asked for."""

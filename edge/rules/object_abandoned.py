@@ -124,7 +124,7 @@ class Abandoned(ZoneJudge):
 
     def _judge_some(self, notes: np.ndarray, seen: Seen, rows: Rows) -> Mask:
         """Which objects of some rows are abandoned."""
-        now, slots, still_s = seen.now, seen.slots[rows], seen.still_s[rows]
+        now, slots, still_s = seen.now, seen.slots[rows], seen.still_s()[rows]
         owners = np.array([label in self._options.owners for label in seen.tracks.model.labels])
         people = owners[seen.tracks.class_id].nonzero()[0]
         people = people[np.argsort(seen.numbers[people])]  # of two as near, the one seen first
@@ -152,7 +152,7 @@ class Abandoned(ZoneJudge):
         is_left &= ~is_carried
         one["is_back"] = np.where(one["holds"], ~is_left, one["is_back"] & ~is_left)
         notes[slots] = one
-        is_there = seen.at_rest[rows] & (still_s >= self._options.seconds)
+        is_there = seen.at_rest()[rows] & (still_s >= self._options.seconds)
         abandoned: Mask = is_left & (one["holds"] | is_there)
         return abandoned
 

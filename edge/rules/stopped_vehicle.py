@@ -61,7 +61,7 @@ class Stopped(ZoneJudge):
     def update(self, seen: Seen, qualify: Qualify) -> Ruling:  # noqa: ARG002 - each for itself
         """Who stands still for long enough; a box that wobbles at the zone's edge has not left."""
         notes = self.notes(seen)
-        begins = seen.at_rest & self.inside(seen)
-        holds = (seen.still_s >= self._seconds) & (notes["holds"][seen.slots] | begins)
+        begins = seen.at_rest() & self.inside(seen)
+        holds = (seen.still_s() >= self._seconds) & (notes["holds"][seen.slots] | begins)
         notes["holds"][seen.slots] = holds
         return Ruling(holds)
