@@ -41,6 +41,12 @@ version: 1
 camera: street
 source: {kind: file, path: clips/street.mp4}
 analyse: {detector: street}
+calibration:
+  size: [1920, 1080]
+  heights:
+    - {foot: [0.3, 0.8], head: [0.3, 0.6], metres: 1.7}
+    - {foot: [0.7, 0.9], head: [0.7, 0.65], metres: 1.7}
+    - {foot: [0.6, 0.6], head: [0.6, 0.48], metres: 1.7}
 zones:
   crossing: [[0.6, 0.7], [0.8, 0.7], [0.9, 0.8]]
   pavement: [[0.1, 0.8], [0.9, 0.8], [0.9, 0.9]]
