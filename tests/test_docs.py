@@ -43,10 +43,12 @@ source: {kind: file, path: clips/street.mp4}
 analyse: {detector: street}
 calibration:
   size: [1920, 1080]
-  heights:
-    - {foot: [0.3, 0.8], head: [0.3, 0.6], metres: 1.7}
-    - {foot: [0.7, 0.9], head: [0.7, 0.65], metres: 1.7}
-    - {foot: [0.6, 0.6], head: [0.6, 0.48], metres: 1.7}
+  points:
+    near-left: [0.1, 0.9]
+    near-right: [0.9, 0.9]
+    far-left: [0.3, 0.5]
+    far-right: [0.7, 0.5]
+  ground: {near-left: [-4, 5], near-right: [4, 5], far-left: [-4, 20], far-right: [4, 20]}
 zones:
   crossing: [[0.6, 0.7], [0.8, 0.7], [0.9, 0.8]]
   pavement: [[0.1, 0.8], [0.9, 0.8], [0.9, 0.9]]

@@ -106,10 +106,9 @@ def ground_and(tracks: Tracks) -> Frame:
         shade = 40 + int(tracks.track_id[row]) * 37 % 90
         if tracks.label(int(row)) == "person":
             middle, head = (left + right) // 2, (bottom - top) // 6
-            cv2.ellipse(
-                y, (middle, (top + 2 * head + bottom) // 2), ((right - left) // 2, (bottom - top) // 3 + head // 3),
-                0, 0, 360, shade, -1,
-            )  # fmt: skip
+            centre = (middle, (top + 2 * head + bottom) // 2)
+            axes = ((right - left) // 2, (bottom - top) // 3 + head // 3)
+            cv2.ellipse(y, centre, axes, 0, 0, 360, shade, -1)
             cv2.circle(y, (middle, top + head), head, shade + 60, -1)
         else:
             cv2.rectangle(y, (left, (2 * top + bottom) // 3), (right, bottom - 4), shade, -1)
