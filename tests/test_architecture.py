@@ -67,7 +67,13 @@ VENDORS = {
     "tensorrt": {"detectors/tensorrt.py", "detectors/_tensorrt.py"},
     "pycuda": {"detectors/_cuda.py"},
     "amqtt": {"demo/broker.py"},
-    "yaml": {"config/marks.py", "config/syntax.py", "config/credentials.py", "detectors/_card.py"},
+    "yaml": {
+        "config/credentials.py",
+        "config/edit.py",
+        "config/marks.py",
+        "config/syntax.py",
+        "detectors/_card.py",
+    },
 }
 """One place talks to each vendor library; these are the places."""
 

@@ -37,6 +37,7 @@ MAX_VALUES = 100_000
 
 _SECRET = "!secret"  # noqa: S105 - a tag
 _YAML = "tag:yaml.org,2002:"
+_PUBLISHED = frozenset({"site", "node", "root", "camera", "name"})  # what leaves the box as it is
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -207,6 +208,11 @@ class _Reader:
 
     def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
         text = node.value
+        is_reference = node.tag == _SECRET or bool(_REFERENCE.search(text))
+        if is_reference and path and path[-1] in _PUBLISHED:
+            cause = "a secret cannot stand here: everybody who listens reads this value"
+            self._refuse(Finding(path, cause, "write it out"), path)
+            return ""
         if node.tag == _SECRET:
             return self._secret(text, path)
         key = next((part for part in reversed(path) if isinstance(part, str)), "")

@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from edge.detectors import Tensor, Tensors
 from edge.detectors._card import Card
+from edge.detectors._engines import EngineKey
 from edge.detectors._network import NetworkOptions, check_inputs
+from edge.detectors._onnx_file import read_header
 from edge.detectors._rows import apart, together
+from edge.detectors._weights import digest_of
 from edge.errors import DetectorStalled, EdgeError, MissingDependency, ModelError
 
 if TYPE_CHECKING:
@@ -41,6 +44,13 @@ class Options(NetworkOptions):
     def require(self) -> None:
         """Look for onnxruntime; see `NetworkOptions`."""
         _library()
+
+    def key(self, path: Path, card: Card) -> EngineKey:
+        """What runs; see `NetworkOptions`. Nothing is built."""
+        ort, sha256 = _library(), digest_of(path)
+        device = "the GPU" if CUDA in ort.get_available_providers() else "the processor"
+        precision = card.precision_of(sha256)
+        return EngineKey(card.name, sha256, self.kind, ort.__version__, device, precision)
 
     def open(self, path: Path, card: Card, engines: Path) -> OnnxBackend:  # noqa: ARG002
         """Load an ONNX file; see `NetworkOptions`."""
@@ -67,7 +77,7 @@ class OnnxBackend:
     """
 
     def __init__(self, path: Path, card: Card, *, threads: int = 0) -> None:
-        ort = _library()
+        ort, header = _library(), read_header(path, card.name)
         options = ort.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = threads
@@ -76,7 +86,7 @@ class OnnxBackend:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         with _translated(
             ModelError,
-            f"{path} cannot be loaded by onnxruntime {ort.__version__}",
+            f"{path} ({header}) cannot be loaded by onnxruntime {ort.__version__}",
             f"run `edge model pull {card.name}`, or export the model again, with an opset and "
             "operators that version has",
         ):

@@ -17,9 +17,13 @@ from types import FrameType
 
 import cv2
 
-from edge.config import Config, load
-from edge.errors import ConfigError
+from edge.config import Config, ConfigUnusable, Problem, load
+from edge.config.history import History
+from edge.errors import EdgeError
+from edge.message import CONFIG
 from edge.runtime import supervisor
+from edge.runtime.memory import share_one_heap
+from edge.runtime.notice import in_force, refused
 from edge.runtime.service import Service, origin_of
 from edge.sinks import Publisher, open_publisher
 
@@ -53,6 +57,7 @@ class Daemon:
         """
         # Cameras are the parallelism here; OpenCV's own threads would only fight over the cores.
         cv2.setNumThreads(1)
+        share_one_heap()
         publisher = _publisher(self._config)
         try:
             n_ended = publisher.end_open("the appliance was restarted", datetime.now(timezone.utc))
@@ -60,8 +65,9 @@ class Daemon:
                 log.warning("ended %d incidents that an earlier run left open", n_ended)
             service = Service(self._config, publisher)
             service.start()
+            self._note(publisher)
             supervisor.notify("READY=1\nSTATUS=watching")
-            service = self._attend(service, publisher)
+            self._attend(service, publisher)
             supervisor.notify("STOPPING=1")
             service.stop("the appliance was stopped")
         finally:
@@ -77,8 +83,8 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, note)
 
-    def _attend(self, service: Service, publisher: Publisher) -> Service:
-        """Health, watchdog and reloads until a signal to stop; gives the service then in force."""
+    def _attend(self, service: Service, publisher: Publisher) -> None:
+        """Health, watchdog and reloads until a signal to stop."""
         watchdog_s = supervisor.watchdog_s()
         health_due = time.monotonic()
         while True:
@@ -93,27 +99,70 @@ class Daemon:
             except queue.Empty:
                 continue
             if number != signal.SIGHUP:
-                return service
-            service = self._reloaded(service, publisher)
+                return
+            self._try_reload(service, publisher)
 
-    def _reloaded(self, service: Service, publisher: Publisher) -> Service:
-        """The service of the new configuration, or the old one where that cannot be used."""
+    def _try_reload(self, service: Service, publisher: Publisher) -> None:
+        """Take up what the files say now; where that cannot be, what is in force goes on."""
         if self._reload is None:
-            return service
+            return
         try:
-            config = self._reload()
-        except ConfigError as exc:
+            config = self._keeping_all(self._reload())
+            self._warn(config)
+            found = service.change(config)
+        except ConfigUnusable as exc:
             log.error("reload refused, the configuration in force stays: %s", exc)
-            return service
+            publisher.state(CONFIG, refused(self._config, exc.problems, datetime.now(timezone.utc)))
+            return
+        except EdgeError as exc:
+            log.error("reload refused, the configuration in force stays: %s", exc)
+            why = Problem(str(self._config.folder), 0, 0, "", str(exc))
+            publisher.state(CONFIG, refused(self._config, [why], datetime.now(timezone.utc)))
+            return
+        self._config = config
+        self._note(publisher)
+        log.info(
+            "configuration %s in force: %d cameras go on, %d began anew, %d are new, %d stopped",
+            config.short_hash,
+            len(found.keep),
+            len(found.restart),
+            len(found.start),
+            len(found.stop),
+        )
+
+    def _keeping_all(self, config: Config) -> Config:
+        """The same configuration, if no camera that is watched now was set aside in it.
+
+        A slip of the pen must not end the watching; a camera that was never watched is set aside
+        and holds nobody up.
+
+        Raises:
+            ConfigUnusable: One was.
+        """
+        watched = {camera.camera for camera in self._config.cameras if camera.enabled}
+        if watched & {name for name, _ in config.rejected}:
+            raise ConfigUnusable(config.problems)
+        return config
+
+    def _warn(self, config: Config) -> None:
+        for problem in config.problems:
+            log.warning("%s", problem)
         if config.appliance.storage != self._config.appliance.storage:
             log.warning("storage: changes take effect at the next start")
-        log.info("reloading: configuration %s", config.short_hash)
-        service.stop("the configuration was reloaded")
-        publisher.reopen(origin_of(config), [config.appliance.mqtt], config.folder)
-        self._config = config
-        service = Service(config, publisher)
-        service.start()
-        return service
+
+    def _note(self, publisher: Publisher) -> None:
+        """Say what is in force, and keep a copy of its files."""
+        now = datetime.now(timezone.utc)
+        publisher.state(CONFIG, in_force(self._config, now))
+        if self._reload is None:
+            return
+        if self._config.rejected:
+            return  # a folder with errors in it is nothing to go back to
+        try:
+            storage = self._config.appliance.storage.path
+            History(storage).keep(self._config.folder, self._config.sha256, now)
+        except OSError as exc:
+            log.error("no copy of the configuration was kept: %s", exc)
 
 
 def _publisher(config: Config) -> Publisher:

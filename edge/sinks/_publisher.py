@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from edge.errors import OutboxError
 from edge.event import Event
 from edge.message import (
     ABOUT,
     AUDIT,
+    CONFIG,
     About,
     Evidence,
     Health,
@@ -24,7 +25,7 @@ from edge.message import (
     OutboxHealth,
     encode,
 )
-from edge.sinks._outbox import MIB, Outbox, OutboxStats, Stored
+from edge.sinks._outbox import MIB, Outbox, OutboxStats
 from edge.sinks._outlet import Outlet, SinkOptions
 
 
@@ -45,9 +46,11 @@ class Publisher:
         self, outbox: Outbox, origin: Origin, sinks: Sequence[SinkOptions], folder: Path
     ) -> None:
         self._outbox = outbox
+        self._new = outbox.follow()
         self._origin = origin
         self._sinks = tuple(sinks)
-        # Held over append and deliver, so that every outlet sees numbers in order.
+        # Held while messages are shown, so that every outlet sees numbers in order; not while they
+        # are made durable, so that cameras share an fsync.
         self._lock = threading.RLock()
         self._values: dict[str, bytes] = {}
         try:
@@ -72,6 +75,11 @@ class Publisher:
         return self._outbox.stats
 
     @property
+    def trouble(self) -> str:
+        """Why events may be lost with the power, or were with the disk; empty while all is well."""
+        return self._outbox.trouble
+
+    @property
     def outbox_health(self) -> OutboxHealth:
         """The outbox in numbers, as the health message has them."""
         stats = self._outbox.stats
@@ -81,6 +89,7 @@ class Publisher:
             seq=stats.seq,
             dropped=sum(stats.dropped.values()),
             refused=stats.refused,
+            trouble=self._outbox.trouble or None,
         )
 
     def emit(self, event: Event, evidence: Sequence[Evidence] = ()) -> None:
@@ -91,11 +100,11 @@ class Publisher:
             evidence: Files that support it; may be empty.
 
         Raises:
-            OutboxError: It is not on disk: full, read-only or failing. Count and report it.
+            OutboxError: It is stored nowhere, because the publisher is closed. Count and report it.
             ValueError: The event has a name or time that no message can carry.
         """
-        with self._lock:
-            self._show(self._outbox.append(event, self._origin, evidence))
+        self._outbox.append(event, self._origin, evidence)
+        self._show()
 
     def end_open(self, reason: str, at: datetime, camera: str | None = None) -> int:
         """End what a crash, a stopped camera or a removed rule left open.
@@ -111,10 +120,9 @@ class Publisher:
         Raises:
             OutboxError: They could not be written.
         """
-        with self._lock:
-            ended = self._outbox.end_open(reason, at, camera)
-            self._show(ended)
-            return len(ended)
+        ended = self._outbox.end_open(reason, at, camera)
+        self._show()
+        return len(ended)
 
     def retain(self, subtopic: str, payload: bytes) -> None:
         """Replace the last known value of a state; an empty payload removes it."""
@@ -138,16 +146,17 @@ class Publisher:
         """Remove every state this node ever retained that is not one of these.
 
         Call at start and after a reload, with all camera statuses and rule states there are now;
-        the node's own `status`, `about` and `audit` stay in any case.
+        the node's own `status`, `about`, `config` and `audit` stay in any case.
         """
         with self._lock:
-            kept = {*subtopics, ABOUT, AUDIT}
+            kept = {*subtopics, ABOUT, AUDIT, CONFIG}
             self._values = {name: value for name, value in self._values.items() if name in kept}
             for outlet in self._outlets:
                 outlet.keep_only(kept)
 
     def health(self, health: Health) -> None:
-        """Show vital signs to whoever listens now."""
+        """Show vital signs to whoever listens now; a disk that was not well is tried again."""
+        self._outbox.attend()
         payload = encode(health)
         with self._lock:
             for outlet in self._outlets:
@@ -187,12 +196,16 @@ class Publisher:
                 outlet.close()
             self._outbox.close()
 
-    def _show(self, messages: Sequence[Stored]) -> None:
-        for stored in messages:
-            for outlet in self._outlets:
-                outlet.deliver(stored)
-        if self._outlets and not any(outlet.acknowledges for outlet in self._outlets):
-            self._outbox.acknowledge([stored.seq for stored in messages])
+    def _show(self) -> None:
+        """Show what is new, whoever made it; it comes in the order of its numbers."""
+        with self._lock:
+            messages = [self._new.popleft() for _ in range(len(self._new))]
+            outlets = self._outlets
+            for stored in messages:
+                for outlet in outlets:
+                    outlet.deliver(stored)
+            if messages and outlets and not any(outlet.acknowledges for outlet in outlets):
+                self._outbox.acknowledge([stored.seq for stored in messages])
 
 
 def open_publisher(
@@ -213,15 +226,11 @@ def open_publisher(
         max_bytes: Bound on undelivered messages.
 
     Raises:
-        SinkError: The outbox or an outlet's local file cannot be used.
+        OutboxError: Another process has the outbox.
+        SinkError: An outlet's local file cannot be used.
     """
-    try:
+    with suppress(OSError):  # the outbox then says what is wrong, and goes on in memory
         storage.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise OutboxError(
-            f"storage {storage} cannot be made: {exc.strerror}; run: "
-            f"sudo install -d -o $(id -un) {storage}"
-        ) from exc
     return Publisher(Outbox(storage / "outbox.db", max_bytes=max_bytes), origin, sinks, folder)
 
 

@@ -233,7 +233,7 @@ class MqttSink:
             health, self._health = self._health, None
             if health is not None:
                 session.publish_health(self._topic(HEALTH), health)
-            session.serve(_IDLE_S, self._ear)
+            session.serve(min(_IDLE_S, delivery.idle_s), self._ear)
             delivery.settle()
         for is_last in (False, True):
             if is_last:  # a status that tells a stop from a loss

@@ -181,6 +181,7 @@ _PIECES = st.sampled_from((*_MARKS, *_WORDS, "!!int "))
     ),
 )
 @example(file="cameras/gate.yaml", edits=[(19, 0, "${CAM_PASSWORD}")])
+@example(file="cameras/gate.yaml", edits=[(30, 0, "${CAM_PASSWORD}")])
 def test_whatever_is_typed_is_answered(
     site: Path, file: str, edits: list[tuple[int, int, str]]
 ) -> None:

@@ -21,6 +21,8 @@ from edge.message import (
     About,
     CameraAbout,
     CameraStatus,
+    ConfigNotice,
+    ConfigProblem,
     EventMessage,
     Evidence,
     Health,
@@ -71,6 +73,24 @@ MESSAGES: dict[str, Message] = {
     ),
     "status_lost": NodeStatus(
         site="westminster", node="cabinet-017", state="lost", online_since=AT, insecure=True
+    ),
+    "config_refused": ConfigNotice(
+        site="westminster",
+        node="cabinet-017",
+        state="refused",
+        config=ORIGIN.config,
+        at=AT,
+        n_problems=1,
+        problems=(
+            ConfigProblem(
+                file="cameras/gate.yaml",
+                line=11,
+                column=61,
+                path="rules.0.zone",
+                cause="no zone named 'yrd'",
+                remedy="did you mean 'yard'?",
+            ),
+        ),
     ),
     "camera_status": CameraStatus(
         site="westminster",
