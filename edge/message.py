@@ -200,6 +200,7 @@ class RuleAbout(Message):
     rule: Identifier
     kind: str
     priority: Priority
+    purpose: str | None = Field(default=None, description="What it is for, in words.")
 
 
 class About(Message):
@@ -263,6 +264,10 @@ class RuleStatus(Message):
     rule: Identifier
     active: bool
     count: Count
+    armed: bool = Field(default=True, description="It reports now; false outside its schedule.")
+    withheld: Count = Field(
+        default=0, description="What its schedule or cool-down kept from being reported, so far."
+    )
 
 
 class OutboxHealth(Message):
@@ -464,6 +469,8 @@ def rule_status(origin: Origin, camera: str, rule: str, state: RuleState) -> Rul
         rule=rule,
         active=state.is_active,
         count=state.count,
+        armed=state.is_armed,
+        withheld=state.n_withheld,
     )
 
 

@@ -16,7 +16,7 @@ from edge.decoders import DecoderOptions
 from edge.detectors import DetectorOptions
 from edge.gates import GateOptions
 from edge.options import Identifier, Options, Point, any_kind, kinds
-from edge.rules import RuleOptions
+from edge.rules import Location, RuleOptions
 from edge.sinks.mqtt import Options as MqttOptions
 from edge.sources import SourceOptions
 from edge.trackers import TrackerOptions
@@ -151,6 +151,13 @@ class Shared(Options):
     analyse: Annotated[
         SharedAnalyse | None,
         Field(description="How they are watched.", examples=[{"detector": "street", "fps": 8}]),
+    ] = None
+    location: Annotated[
+        Location | None,
+        Field(
+            description="Where they are, for the schedules of rules.",
+            examples=[{"time_zone": "Europe/London", "latitude": 51.5, "longitude": -0.13}],
+        ),
     ] = None
     rules: Annotated[
         tuple[AnyRule, ...] | None,
@@ -332,6 +339,13 @@ class Camera(Options):
                     ],
                 }
             ],
+        ),
+    ] = None
+    location: Annotated[
+        Location | None,
+        Field(
+            description="Where it is, for the schedules of its rules.",
+            examples=[{"time_zone": "Europe/London", "latitude": 51.5, "longitude": -0.13}],
         ),
     ] = None
     rules: Annotated[

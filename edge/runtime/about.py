@@ -52,6 +52,7 @@ def about(config: Config, origin: Origin, models: Iterable[ModelRef]) -> About:
                 rule=rule.name,
                 kind=rule.kind,
                 priority=rule.priority,
+                purpose=rule.purpose or None,
             )
             for camera in config.cameras
             for rule in camera.rules

@@ -11,13 +11,13 @@ from edge.health.moved import Moved
 from edge.health.view import View
 from edge.masks import Masks
 from edge.pipeline import Pipeline
-from edge.rules import Rule, Scene
+from edge.rules import Rule, Scene, build_rules
 
 
 def scene_of(options: CameraOptions) -> Scene:
-    """The shapes of one camera, and its ground where it is calibrated."""
+    """The shapes of one camera, its ground where it is calibrated, and where it is."""
     ground = options.calibration.build() if options.calibration else None
-    return Scene(dict(options.zones), dict(options.lines), ground)
+    return Scene(dict(options.zones), dict(options.lines), ground, options.location)
 
 
 def checks() -> tuple[Check, ...]:
@@ -29,8 +29,7 @@ def checks() -> tuple[Check, ...]:
 
 def rules_of(options: CameraOptions) -> list[Rule]:
     """The rules of one camera, with nothing in them yet."""
-    scene = scene_of(options)
-    return [rule.build(scene, options.camera) for rule in options.rules]
+    return build_rules(options.rules, scene_of(options), options.camera)
 
 
 def pipeline_of(options: CameraOptions, engine: Engine) -> Pipeline:
