@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from edge.detections import Boxes, Detections, Floats, Ids, Mask
+from edge.geometry import iou
 from edge.options import Fraction
 from edge.trackers import TrackerOptions
 from edge.trackers._assign import assign
@@ -174,13 +175,9 @@ class ByteTrack:
                 f"got {pts:.3f}; build a new tracker for a new stream"
             )
         self._set_labels(detections.model.labels)
-<<<<<<< HEAD
         detections = without_doubles(detections)
-        removed = self._drop(pts - self._seen > self._options.lost_seconds)
-=======
         removed = self._drop(self._is_over(pts))
         self._motion.stop(self._is_at_rest())
->>>>>>> main
         self._motion.predict(elapsed, self._seen == self._pts)
         rows, columns = self._associate(detections)
         self._motion.correct(rows, detections.xyxy[columns], detections.confidence[columns])
@@ -230,13 +227,10 @@ class ByteTrack:
         is_recent = self._seen == self._pts
         pairs_rows, pairs_boxes = [], []
         is_same_class = self._votes.argmax(axis=1)[:, None] == detections.class_id
-<<<<<<< HEAD
-        overlap = iou(self._motion.xyxy, detections.xyxy)
-        overlap *= np.where(is_same_class | (overlap > SAME_IOU), 1.0, OTHER_CLASS)
-=======
         overlap = likeness(self._motion.xyxy, detections.xyxy)
-        overlap *= np.where(is_same_class, 1.0, OTHER_CLASS)
->>>>>>> main
+        if not is_same_class.all():
+            is_in_place = iou(self._motion.xyxy, detections.xyxy) > SAME_IOU
+            overlap *= np.where(is_same_class | is_in_place, 1.0, OTHER_CLASS)
         # Sure boxes count by their confidence as well, so that of two that fit, the surer wins.
         weighted = overlap * confidence
         least = self._options.min_iou
