@@ -1,9 +1,10 @@
 """Events labelled by eye in real clips are met by the software, and how well is committed.
 
-The truth files were written by a person looking at pictures, before any rule was tried on the
-clips; nothing here was tuned to them. Tracker and rules are run on recorded detections, so a
-change of either is a readable diff of `scores.txt`: write it again with `EDGE_WRITE_EXPECTED=1`,
-and read the diff. Record the detections again with `EDGE_RECORD=1` and the clips at hand.
+The truth files were written from still pictures before any rule was tried on the clips, and the
+events in them have not been changed since; docs/scoring.md says what was changed in the software
+because of them. Tracker and rules are run on recorded detections, so a change of either is a
+readable diff of `scores.txt`: write it again with `EDGE_WRITE_EXPECTED=1`, and read the diff.
+Record the detections again with `EDGE_RECORD=1` and the clips at hand.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from edge.tracks import Tracks
 AT = datetime(2026, 1, 1, tzinfo=timezone.utc)
 ZONE = ((0.6, 0.2), (0.9, 0.2), (0.9, 0.8), (0.6, 0.8))
 SCENE = Scene(zones={"yard": ZONE}, lines={"gate": ((0.1, 0.5), (0.5, 0.5))})
-ON_LINE, ON_EDGE, IN_ZONE, ON_BOX = (180, 100), (72, 240), (108, 240), (130, 32)
+ON_LINE, ON_EDGE, IN_ZONE, ON_BOX = (180, 100), (72, 480), (144, 480), (130, 32)
 """Row and column of places that nothing else is drawn on, in 640 x 360."""
 
 
