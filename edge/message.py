@@ -37,6 +37,8 @@ STATUS = "status"
 HEALTH = "health"
 ABOUT = "about"
 AUDIT = "audit"
+DOCTOR = "doctor"
+"""An empty message, not retained, with which `edge doctor` asks whether this box may publish."""
 
 
 def shortened(words: str) -> str:
@@ -228,6 +230,19 @@ class OutboxHealth(Message):
     refused: Count = Field(description="Messages set aside because the broker cannot take them.")
 
 
+class BrokerHealth(Message):
+    """The link to the broker in numbers, since the start."""
+
+    place: str = Field(description="`host:port` of the broker in use.")
+    since: Timestamp = Field(description="When this connection was made.")
+    attempts: Count = Field(description="Connections tried; 1 where none ever broke.")
+    unheard: Count = Field(description="Events nobody was subscribed to when they were sent.")
+    trouble: Words | None = Field(
+        default=None, description="What last went wrong, in words; also where it is over."
+    )
+    trouble_at: Timestamp | None = Field(default=None, description="When that was last seen.")
+
+
 class Health(Message):
     """Vital signs, every 30 s, not retained."""
 
@@ -237,6 +252,7 @@ class Health(Message):
     at: Timestamp
     uptime_s: Count
     outbox: OutboxHealth
+    broker: BrokerHealth | None = None
     cameras: dict[str, dict[str, int | float]] = Field(description="Counters by camera.")
 
 

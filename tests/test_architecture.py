@@ -57,7 +57,8 @@ ROOMS = ["sources", "decoders", "gates", "detectors", "trackers", "rules", "heal
 VENDORS = {
     "av": {"sources/_demux.py", "decoders/software.py", "site/film.py", "demo/street.py"},
     "gi": {"decoders/_gstreamer.py"},
-    "paho": {"sinks/mqtt.py", "sinks/_subscriber.py", "sinks/_session.py"},
+    "paho": {"sinks/mqtt.py", "sinks/_subscriber.py", "sinks/_session.py", "sinks/_properties.py"},
+    "cbor2": {"sinks/_encoding.py"},
     "onnxruntime": {"detectors/onnx.py", "workbench/fp16.py", "workbench/quantise.py"},
     "openvino": {"detectors/openvino.py"},
     "tensorrt": {"detectors/tensorrt.py", "detectors/_tensorrt.py"},

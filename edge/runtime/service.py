@@ -15,6 +15,7 @@ from edge.detectors import Engine, Models, open_engine
 from edge.event import RuleState
 from edge.message import (
     About,
+    BrokerHealth,
     CameraAbout,
     CameraStatus,
     Health,
@@ -33,6 +34,7 @@ from edge.runtime.reader import Reader
 from edge.runtime.standing import Status
 from edge.runtime.wiring import pipeline_of
 from edge.sinks import Publisher
+from edge.sinks.mqtt import MqttSink
 
 log = logging.getLogger("edge.service")
 
@@ -116,6 +118,7 @@ class Service:
                 at=datetime.now(timezone.utc),
                 uptime_s=int(time.monotonic() - self._started),
                 outbox=self._publisher.outbox_health,
+                broker=broker_health(self._publisher),
                 cameras={camera.name: camera.figures() for camera in self._cameras},
             )
         )
@@ -201,6 +204,22 @@ class Service:
                 for rule in camera.rules
             ),
         )
+
+
+def broker_health(publisher: Publisher) -> BrokerHealth | None:
+    """The link to the broker, of the first sink that has one; None while it never had one."""
+    links = [outlet.link for outlet in publisher.outlets if isinstance(outlet, MqttSink)]
+    link = next((link for link in links if link.is_connected and link.since), None)
+    if link is None or link.since is None:
+        return None
+    return BrokerHealth(
+        place=link.place,
+        since=link.since,
+        attempts=link.attempts,
+        unheard=link.unheard,
+        trouble=link.last_error or None,
+        trouble_at=link.last_error_at,
+    )
 
 
 def _software() -> dict[str, str]:

@@ -167,7 +167,8 @@ from edge.sinks.mqtt import Options
 from tests.unit.sinks.events_builder import ORIGIN, crossing, stay
 folder, port = Path(sys.argv[1]), sys.argv[2]
 outbox = Outbox(folder / "outbox.db", reserve_bytes=MIB)
-publisher = Publisher(outbox, ORIGIN, [Options(url=f"mqtt://127.0.0.1:{port}")], folder)
+options = Options(url=f"mqtt://127.0.0.1:{port}", lost_after_seconds=1)
+publisher = Publisher(outbox, ORIGIN, [options], folder)
 publisher.end_open("the appliance was restarted", datetime.now(timezone.utc))
 publisher.emit(stay("begin"))
 n = 0
