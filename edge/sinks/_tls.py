@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,17 @@ class _Socket(ssl.SSLSocket):
             raise
         except ssl.SSLError as problem:
             self.refusal = problem
+            raise
+
+    def send(self, *args: Any, **kwargs: Any) -> int:
+        """As the standard library does; where the other end has hung up, hear its last words."""
+        try:
+            return super().send(*args, **kwargs)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except OSError:
+            with suppress(OSError):
+                self.recv(1)
             raise
 
 

@@ -122,7 +122,7 @@ def failure(problem: OSError | ValueError, place: str, *, is_tls: bool) -> str:
 def hung_up(place: str, *, is_tls: bool) -> str:
     """The broker closed the connection without answering it."""
     hint = (
-        "does it want a client certificate (`cert_file`, `key_file`)?"
+        "does it want a client certificate (`cert_file`, `key_file`), and is ours still valid?"
         if is_tls
         else "does the port want TLS (mqtts://)?"
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.sinks.mqtt import Options, probe
 from tests.conftest import REPOSITORY
@@ -97,13 +98,13 @@ class Client:
         self.client.on_connect = self._on_connect
         self.client.on_subscribe = lambda *_: self._up.set()
         self.client.on_publish = lambda _c, _d, _mid, code, _p: self.codes.append(code.value)
-        self.client.on_message = lambda _c, _d, m: self.heard.append((m.topic, m.payload))
+        self.client.on_message = lambda _c, _d, m: self.heard.append((m.topic, bytes(m.payload)))
         self.client.connect("localhost", site.broker.port)
         self.client.loop_start()
         assert self._up.wait(5)
 
     def _on_connect(
-        self, client: paho.Client, _d: object, _f: object, code: paho.ReasonCode, _p: object
+        self, client: paho.Client, _d: object, _f: object, code: ReasonCode, _p: object
     ) -> None:
         self.refusal = code.value
         if self.refusal:
@@ -173,7 +174,7 @@ def test_a_box_cannot_leave_a_will_for_another(site: Site) -> None:
     """Nor can it have the broker say that another one is lost."""
     observer = Client(site, "observer")
     intruder = Client(site, "cabinet-018", topic=f"{OURS}/status")
-    intruder.client._sock_close()  # type: ignore[no-untyped-call]
+    intruder.client._sock_close()
     intruder.client.loop_stop()
     assert not eventually(lambda: (f"{OURS}/status", b"lost") in observer.heard, 1)
     observer.close()

@@ -35,11 +35,15 @@ NODE = "cctv/v1/westminster/cabinet-017"
 
 
 @contextmanager
-def hearing_properties(port: int, topic: str) -> Iterator[list[paho.MQTTMessage]]:
+def hearing_properties(
+    port: int, topic: str, login: tuple[str, str] | None = None
+) -> Iterator[list[paho.MQTTMessage]]:
     """An MQTT 5 subscriber that keeps whole messages."""
     got: list[paho.MQTTMessage] = []
     subscribed = threading.Event()
     client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+    if login is not None:
+        client.username_pw_set(*login)
     client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
     client.on_subscribe = lambda *_: subscribed.set()
     client.on_message = lambda _client, _data, message: got.append(message)
@@ -71,24 +75,26 @@ def is_connected(publisher: Publisher) -> bool:
     return sink_of(publisher).link.is_connected
 
 
-def test_short_break_is_no_loss(tmp_path: Path) -> None:
+def check_short_break(port: int, folder: Path, login: tuple[str, str] | None = None) -> None:
     """A box that is back within its delay is never said to be lost; one that is not, is."""
-    with mosquitto(tmp_path) as broker, listening(broker.port, STATUS) as listener:
-        address = Address.of(f"mqtt://127.0.0.1:{broker.port}")
+    address = Address.of(f"mqtt://127.0.0.1:{port}")
+    names = dict(zip(("username", "password"), login or (), strict=False))
 
-        def dial(delay_s: int) -> Session:
-            options = Options(url=f"mqtt://127.0.0.1:{broker.port}", lost_after_seconds=delay_s)
-            will = Introduction("edge-westminster-cabinet-017", (STATUS, b'{"state":"lost"}'))
-            session = Session(options, address, tmp_path, will)
-            session.connect(5)
-            return session
+    def dial(delay_s: int) -> Session:
+        options = at(port, lost_after_seconds=delay_s, **names)
+        will = Introduction("edge-westminster-cabinet-017", (STATUS, b'{"state":"lost"}'))
+        session = Session(options, address, folder, will)
+        session.connect(5)
+        return session
 
+    with listening(port, STATUS, login) as listener:
+        listener.received.clear()
         dial(2).close()
         back = dial(2)
         time.sleep(2.5)
         assert not listener.received
-        back.close()
         began = time.monotonic()
+        back.close()
         assert eventually(lambda: listener.received, 6)
         assert 1.5 < time.monotonic() - began < 4
         dial(1).close(is_farewell=True)
@@ -96,17 +102,24 @@ def test_short_break_is_no_loss(tmp_path: Path) -> None:
         assert len(listener.received) == 1, "a farewell discards the Will"
 
 
-def test_every_message_says_what_it_is_and_health_expires(tmp_path: Path) -> None:
+def test_short_break_is_no_loss(tmp_path: Path) -> None:
+    """Session, clean start and the Will's delay work together."""
+    with mosquitto(tmp_path) as broker:
+        check_short_break(broker.port, tmp_path)
+
+
+def check_properties(port: int, folder: Path, login: tuple[str, str] | None = None) -> None:
     """Content type and UTF-8 on each; health alone has an end of life."""
+    names = dict(zip(("username", "password"), login or (), strict=False))
     with (
-        mosquitto(tmp_path) as broker,
-        hearing_properties(broker.port, f"{NODE}/#") as got,
-        publishing(tmp_path, at(broker.port)) as publisher,
+        hearing_properties(port, f"{NODE}/#", login) as got,
+        publishing(folder, at(port, **names)) as publisher,
     ):
         publisher.emit(crossing())
         assert eventually(lambda: is_connected(publisher))
         say_health(publisher)
-        assert eventually(lambda: len(got) == 3)
+        wanted = {"status", "health", "line_crossed"}
+        assert eventually(lambda: wanted <= {message.topic.rpartition("/")[2] for message in got})
     by_topic = {message.topic.rpartition("/")[2]: message.properties for message in got}
     for properties in by_topic.values():
         assert properties is not None
@@ -114,6 +127,12 @@ def test_every_message_says_what_it_is_and_health_expires(tmp_path: Path) -> Non
         assert properties.PayloadFormatIndicator == 1  # type: ignore[attr-defined]
     assert by_topic["health"].MessageExpiryInterval <= 120  # type: ignore[union-attr]
     assert not hasattr(by_topic["line_crossed"], "MessageExpiryInterval")
+
+
+def test_every_message_says_what_it_is_and_health_expires(tmp_path: Path) -> None:
+    """A subscriber need not guess what is in a payload."""
+    with mosquitto(tmp_path) as broker:
+        check_properties(broker.port, tmp_path)
 
 
 def test_cbor_carries_the_same_and_says_so(tmp_path: Path) -> None:
