@@ -25,6 +25,8 @@ Kind: TypeAlias = Literal[
     "detector_stalled",
     "analysis_degraded",
     "clock_unsure",
+    "events_dropped",
+    "storage_degraded",
 ]
 Phase: TypeAlias = Literal["begin", "update", "end", "pulse"]
 Priority: TypeAlias = Literal["info", "review", "alert"]
@@ -49,6 +51,21 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """Messages that were decided and will never arrive.
+
+    Attributes:
+        first: The lowest number among them.
+        last: The highest.
+        n: How many there are; numbers between that arrive are not among them.
+    """
+
+    first: int
+    last: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something happened, or the appliance stopped being able to tell.
 
@@ -66,6 +83,7 @@ class Event:
         objects: Who was involved; may be empty.
         model: Short reference of the deciding model.
         reason: Why, in words; always set on an `end` nobody saw and on the appliance's own kinds.
+        lost: What was thrown away, for `events_dropped`.
     """
 
     camera: str
@@ -81,6 +99,7 @@ class Event:
     objects: tuple[Sighting, ...] = ()
     model: str = ""
     reason: str = ""
+    lost: Lost | None = None
 
 
 @dataclass(frozen=True, slots=True)

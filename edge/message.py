@@ -24,7 +24,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from edge.event import Direction, Event, Kind, Phase, Priority, RuleState, Sighting
+from edge.event import Direction, Event, Kind, Lost, Phase, Priority, RuleState, Sighting
 from edge.options import Identifier
 
 MAX_BYTES = 8192
@@ -111,6 +111,23 @@ class Evidence(Message):
     sha256: Sha256 = Field(description="Hex digest of its bytes.")
 
 
+class LostMessages(Message):
+    """Messages that were decided and will never arrive."""
+
+    first: int = Field(
+        ge=1, validation_alias="from", serialization_alias="from", description="Lowest `seq`."
+    )
+    last: int = Field(
+        ge=1, validation_alias="to", serialization_alias="to", description="Highest `seq`."
+    )
+    n: int = Field(
+        ge=1,
+        validation_alias="count",
+        serialization_alias="count",
+        description="How many; a number between that arrives is not one of them.",
+    )
+
+
 class EventMessage(Message):
     """An event as the control room receives it. Field order is the wire order."""
 
@@ -140,6 +157,9 @@ class EventMessage(Message):
         description="How many objects there were, where not all fitted into the message.",
     )
     reason: Words | None = Field(default=None, description="Why, in words.")
+    lost: LostMessages | None = Field(
+        default=None, description="For `events_dropped`: what a full outbox threw away."
+    )
 
 
 class NodeStatus(Message):
@@ -350,8 +370,14 @@ def compose(
         config=origin.config[:8],
         evidence=tuple(evidence) or None,
         reason=event.reason or None,
+        lost=lost_messages(event.lost) if event.lost is not None else None,
     )
     return _fitted(message)
+
+
+def lost_messages(lost: Lost) -> LostMessages:
+    """A loss as the message has it."""
+    return LostMessages(first=lost.first, last=lost.last, n=lost.n)
 
 
 def encode(message: Message) -> bytes:

@@ -20,6 +20,9 @@ PURE = [
     "event.py",
     "message.py",
     "geometry.py",
+    "ground.py",
+    "calibration.py",
+    "detail.py",
     "luma.py",
     "masks.py",
     "pipeline.py",
@@ -44,6 +47,7 @@ PURE = [
     "sources/_leading.py",
     "sources/_wrap.py",
     "config/schema.py",
+    "config/calibration.py",
     "config/check.py",
     "config/explain.py",
 ]
@@ -64,7 +68,13 @@ VENDORS = {
     "tensorrt": {"detectors/tensorrt.py", "detectors/_tensorrt.py"},
     "pycuda": {"detectors/_cuda.py"},
     "amqtt": {"demo/broker.py"},
-    "yaml": {"config/marks.py", "config/syntax.py", "config/credentials.py", "detectors/_card.py"},
+    "yaml": {
+        "config/credentials.py",
+        "config/edit.py",
+        "config/marks.py",
+        "config/syntax.py",
+        "detectors/_card.py",
+    },
 }
 """One place talks to each vendor library; these are the places."""
 

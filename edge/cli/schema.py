@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+from edge.config.layers import NOT_SHARED
 from edge.config.schema import Appliance, Camera
 
 HELP = "print the JSON Schema of a configuration file or of the event message"
@@ -43,8 +44,20 @@ def schema(of: str) -> dict[str, Any]:
         from edge.message import event_schema
 
         return event_schema()
-    model = Appliance if of == "appliance" else Camera
-    return {"$schema": _DIALECT, **model.model_json_schema()}
+    if of == "appliance":
+        return {"$schema": _DIALECT, **Appliance.model_json_schema()}
+    return {"$schema": _DIALECT, **_shareable(Camera.model_json_schema())}
+
+
+def _shareable(camera: dict[str, Any]) -> dict[str, Any]:
+    """Without the demand for what may stand in `defaults` or a profile: an editor sees one file."""
+    camera["required"] = [key for key in camera["required"] if key in NOT_SHARED]
+    source = camera["properties"]["source"]
+    source["anyOf"] = source.pop("oneOf")  # without `kind` it may be any of them
+    kinds = source.pop("discriminator")["mapping"].values()
+    for block in ("Analyse", *(ref.rpartition("/")[2] for ref in kinds)):
+        camera["$defs"][block].pop("required", None)
+    return camera
 
 
 def text(of: dict[str, Any]) -> str:

@@ -7,7 +7,6 @@ A camera's file that cannot be used is set aside while the others run.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,8 +18,19 @@ from pydantic import BaseModel, ValidationError
 from edge.config.check import check_against, check_appliance, check_camera
 from edge.config.credentials import Secrets
 from edge.config.explain import explain
+from edge.config.folder import cameras as camera_files
+from edge.config.folder import digest
+from edge.config.layers import layered
 from edge.config.marks import read
-from edge.config.problem import ConfigUnusable, Document, Finding, Problem, any_of, suggest
+from edge.config.problem import (
+    ConfigUnusable,
+    Document,
+    Finding,
+    KeyPath,
+    Problem,
+    any_of,
+    suggest,
+)
 from edge.config.schema import Appliance, Camera
 from edge.detections import ANY_LABEL
 from edge.detectors import DetectorOptions, Models
@@ -78,16 +88,17 @@ class _Reading(Generic[M]):
     @property
     def problems(self) -> list[Problem]:
         placed = map(self.document.problem, self.findings)
-        by_place = sorted(placed, key=lambda problem: (problem.line, problem.column))
+        by_place = sorted(placed, key=lambda p: (p.line, p.column, p.severity))
         return [*self.document.others, *by_place]
 
 
-def load(folder: Path) -> Config:
+def load(folder: Path, root: Path | None = None) -> Config:
     """Read and check a configuration folder.
 
     Args:
         folder: Holds `appliance.yaml`, `cameras/*.yaml` and, where `!secret` is used,
             `secrets.yaml`. Relative paths in the files are relative to it.
+        root: The folder to take for it, secrets included, where `folder` is a copy.
 
     Returns:
         The configuration, without the cameras whose files cannot be used.
@@ -95,21 +106,21 @@ def load(folder: Path) -> Config:
     Raises:
         ConfigUnusable: There is no usable `appliance.yaml`. Carries the problems of all files.
     """
-    secrets = Secrets(folder)
+    root = root or folder
+    secrets = Secrets(root)
     appliance = _read(folder / "appliance.yaml", Appliance, secrets)
-    names = sorted(path.name for path in _files(folder) if path.suffix == ".yaml")
-    cameras = [_read(folder / "cameras" / name, Camera, secrets) for name in names]
+    cameras = [_camera(file, appliance.document, secrets) for file in camera_files(folder)]
 
     stray = list(_stray(folder, has_cameras=bool(cameras)))
     if appliance.model is not None:
-        appliance.findings += check_appliance(appliance.model, folder, Path.is_file)
+        appliance.findings += check_appliance(appliance.model, root, Path.is_file)
     for camera in cameras:
         if camera.model is not None:
-            camera.findings += check_camera(camera.model, folder, Path.is_file)
+            camera.findings += check_camera(camera.model, root, Path.is_file)
     _check_ids(cameras)
     if appliance.model is not None:
         detectors = appliance.model.detectors
-        labels = _labels(appliance, _resolved(appliance.model, folder).storage.path)
+        labels = _labels(appliance, _resolved(appliance.model, root).storage.path)
         for camera in cameras:
             if camera.model is not None:
                 camera.findings += check_against(camera.model, detectors, labels)
@@ -122,11 +133,13 @@ def load(folder: Path) -> Config:
     taken = {camera.camera for camera in usable}
     return Config(
         folder,
-        _resolved(appliance.model, folder),
-        tuple(_resolved(camera, folder) for camera in usable),
-        _digest(
-            ("appliance.yaml", appliance.document.sha256),
-            *((f"cameras/{camera.file.name}", camera.document.sha256) for camera in cameras),
+        _resolved(appliance.model, root),
+        tuple(_resolved(camera, root) for camera in usable),
+        digest(
+            [
+                ("appliance.yaml", appliance.document.sha256),
+                *((f"cameras/{camera.file.name}", camera.document.sha256) for camera in cameras),
+            ]
         ),
         problems,
         tuple(
@@ -139,8 +152,17 @@ def load(folder: Path) -> Config:
 
 def _read(file: Path, model: type[M], secrets: Secrets) -> _Reading[M]:
     """The first two passes over one file."""
-    document = read(file, secrets)
+    return _validated(file, read(file, secrets), model)
+
+
+def _camera(file: Path, appliance: Document, secrets: Secrets) -> _Reading[Camera]:
+    """The same over a camera's file, with what cameras share under it."""
+    return _validated(file, layered(read(file, secrets), appliance), Camera)
+
+
+def _validated(file: Path, document: Document, model: type[M]) -> _Reading[M]:
     findings = list(document.findings)
+    findings += [_in_clear(path, file) for path in document.in_clear]
     if document.data is None:
         if not findings:
             keys = ", ".join(k for k, f in model.model_fields.items() if f.is_required())
@@ -153,21 +175,25 @@ def _read(file: Path, model: type[M], secrets: Secrets) -> _Reading[M]:
         valid = model.model_validate_json(json.dumps(document.data))
     except ValidationError as refused:
         errors = refused.errors(include_url=False, include_input=False)
+        if any(finding.path == ("profile",) for finding in document.findings):
+            # What is missing may be in the profile that was meant.
+            errors = [error for error in errors if error["type"] != "missing"]
         findings += explain(errors, document, model)
     return _Reading(file, document, valid, findings)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    cameras = folder / "cameras"
-    if cameras.is_dir():
-        yield from (path for path in cameras.iterdir() if not path.name.startswith("."))
+def _in_clear(path: KeyPath, file: Path) -> Finding:
+    folder = file.parent.parent if file.parent.name == "cameras" else file.parent
+    remedy = f"run: edge config seal --config {folder}"
+    return Finding(path, "a password in the clear", remedy, "warning")
 
 
 def _stray(folder: Path, *, has_cameras: bool) -> Iterator[Problem]:
     """Warnings about what lies in the folder and is not read, or does not lie there."""
     cameras = folder / "cameras"
-    for path in sorted(_files(folder)):
-        if path.suffix.lower() in {".yml", ".yaml"} and path.suffix != ".yaml":
+    for path in sorted(cameras.iterdir()) if cameras.is_dir() else ():
+        is_near = path.suffix.lower() in {".yml", ".yaml"} and path.suffix != ".yaml"
+        if is_near and not path.name.startswith("."):
             cause, remedy = "this file is not read", f"rename it to {path.stem}.yaml"
             yield Problem(str(path), 0, 0, "", cause, remedy, "warning")
     if not has_cameras:
@@ -193,8 +219,9 @@ def _check_ids(cameras: Iterable[_Reading[Camera]]) -> None:
 
 
 def _id(camera: _Reading[Camera]) -> str:
-    said = camera.document.data.get("camera") if isinstance(camera.document.data, dict) else None
-    return said if isinstance(said, str) and said else camera.file.stem
+    """What a camera is called also where it is set aside: never by what a reference stands for."""
+    mark = camera.document.marks.get(("camera",))
+    return mark.text if mark and mark.text and "${" not in mark.text else camera.file.stem
 
 
 def _labels(appliance: _Reading[Appliance], storage: Path) -> Mapping[str, tuple[str, ...] | None]:
@@ -243,9 +270,3 @@ def _resolved(model: M, folder: Path) -> M:
 
     answer: M = resolved(model)
     return answer
-
-
-def _digest(*files: tuple[str, str]) -> str:
-    """One digest of all files: over each name, relative to the folder, and its own digest."""
-    lines = (f"{name}\0{sha256}\n" for name, sha256 in files)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from edge.config.explain import SHAPES
+from edge.config.ground import check_ground
 from edge.config.problem import Finding, any_of, suggest
 from edge.config.schema import Appliance, Camera
 from edge.detections import ANY_LABEL
@@ -70,6 +71,7 @@ def check_camera(camera: Camera, folder: Path, exists: Callable[[Path], bool]) -
             yield Finding(("source", key), f"there is no file {folder / path}", remedy)
     yield from _check_shapes(camera)
     yield from _check_rules(camera)
+    yield from check_ground(camera)
 
 
 def check_against(

@@ -89,6 +89,10 @@ class Secrets:
             )
         return os.environ[name]
 
+    def names(self) -> tuple[str, ...]:
+        """Names in `secrets.yaml`; empty where there is none, or `problem` says why."""
+        return tuple(self._from_file())
+
     def _from_file(self) -> dict[str, str]:
         if self._known is None:
             self._known = {}

@@ -116,7 +116,7 @@ class _Refusal:
     @property
     def text(self) -> str:
         """The value as written in the file."""
-        mark = self.document.marks.get(self.path)
+        mark = self.document.mark(self.path)
         return mark.text if mark else ""
 
     @property

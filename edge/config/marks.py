@@ -37,6 +37,7 @@ MAX_VALUES = 100_000
 
 _SECRET = "!secret"  # noqa: S105 - a tag
 _YAML = "tag:yaml.org,2002:"
+_PUBLISHED = frozenset({"site", "node", "root", "camera", "name"})  # what leaves the box as it is
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -129,6 +130,7 @@ def _parse(text: str, document: Document, secrets: Secrets) -> Document:
         findings=tuple(reader.findings),
         unread=tuple(reader.unread),
         secrets=tuple(reader.secrets),
+        in_clear=tuple(reader.in_clear),
         others=(secrets.problem,) if reader.needs_file and secrets.problem else (),
     )
 
@@ -161,6 +163,7 @@ class _Reader:
         self.findings: list[Finding] = []
         self.unread: list[KeyPath] = []
         self.secrets: list[tuple[str, str]] = []
+        self.in_clear: list[KeyPath] = []
         self.needs_file = False
         self._n_values = 0
 
@@ -205,14 +208,22 @@ class _Reader:
 
     def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
         text = node.value
+        is_reference = node.tag == _SECRET or bool(_REFERENCE.search(text))
+        if is_reference and path and path[-1] in _PUBLISHED:
+            cause = "a secret cannot stand here: everybody who listens reads this value"
+            self._refuse(Finding(path, cause, "write it out"), path)
+            return ""
         if node.tag == _SECRET:
             return self._secret(text, path)
         key = next((part for part in reversed(path) if isinstance(part, str)), "")
-        if is_secret_key(key) and not _REFERENCE.search(text):
-            self._hide(text, HIDDEN)
+        in_clear = [text] if text and is_secret_key(key) and not _REFERENCE.search(text) else []
         if node.tag == f"{_YAML}str":
-            for password in passwords(text):
-                self._hide(password, HIDDEN)
+            in_clear += passwords(text)
+        for password in in_clear:
+            self._hide(password, HIDDEN)
+        if in_clear:
+            self.in_clear.append(path)
+        if node.tag == f"{_YAML}str":
             return _REFERENCE.sub(lambda found: self._variable(found[1], path), text)
         pattern, _, convert = _TYPES.get(node.tag, (None, None, None))
         if pattern is None or convert is None or not pattern.match(text):

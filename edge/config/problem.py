@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from edge.errors import ConfigError
@@ -131,7 +131,10 @@ class Document:
         findings: What was wrong already while reading it.
         unread: Paths whose value could not be had, such as an unknown secret.
         secrets: Texts that must not be shown, each with what is shown instead.
+        in_clear: Paths of values that are passwords, or hold one, and are written out here.
         others: Problems of other files this one depends on, such as `secrets.yaml`.
+        layers: Blocks of other documents that lie under this one, uppermost first: a value that
+            is not written here was written there.
     """
 
     file: str
@@ -142,10 +145,21 @@ class Document:
     findings: tuple[Finding, ...] = ()
     unread: tuple[KeyPath, ...] = ()
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    in_clear: tuple[KeyPath, ...] = ()
     others: tuple[Problem, ...] = ()
+    layers: tuple[tuple[Document, KeyPath], ...] = field(default=(), repr=False)
+
+    def mark(self, path: KeyPath) -> Mark | None:
+        """Where a value stands, here or in a layer below; None where it stands nowhere."""
+        places = (self.marks, path), *((d.marks, (*layer, *path)) for d, layer in self.layers)
+        return next((marks[at] for marks, at in places if at in marks), None)
 
     def problem(self, finding: Finding) -> Problem:
         """Give a finding its place, and remove every secret from its text."""
+        for below, layer in self.layers if not finding.at else ():
+            path = (*layer, *finding.path)
+            if below.depth(path) - len(layer) > self.depth(finding.path):
+                return below.problem(replace(finding, path=path))
         line, column = finding.at or self.place(finding.path)
         source = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         before = masked(source[: column - 1]).replace("\t", "→")
@@ -164,11 +178,13 @@ class Document:
 
     def place(self, path: KeyPath) -> tuple[int, int]:
         """Line and column of a value, or of the nearest block around it; 0, 0 in an empty file."""
-        for length in range(len(path), -1, -1):
-            mark = self.marks.get(path[:length])
-            if mark:
-                return mark.line, mark.column
-        return 0, 0
+        mark = self.marks.get(path[: max(self.depth(path), 0)])
+        return (mark.line, mark.column) if mark else (0, 0)
+
+    def depth(self, path: KeyPath) -> int:
+        """How many keys of a path are written in this file; -1 in an empty one."""
+        lengths = range(len(path), -1, -1)
+        return next((length for length in lengths if path[:length] in self.marks), -1)
 
     def _scrubbed(self, text: str) -> str:
         for secret, shown in sorted(self.secrets, key=lambda pair: -len(pair[0])):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from edge.config.calibration import Calibration
 from edge.decoders import DecoderOptions
 from edge.detectors import DetectorOptions
 from edge.gates import GateOptions
@@ -107,6 +108,59 @@ class Web(Options):
     ] = "127.0.0.1:8080"
 
 
+Fps = Annotated[float, Field(ge=0.1, le=60)]
+
+
+class SharedAnalyse(Options):
+    """How cameras are watched; each key as in a camera's `analyse`."""
+
+    detector: Annotated[
+        Identifier | None,
+        Field(description="Name of a detector in appliance.yaml.", examples=["street"]),
+    ] = None
+    fps: Annotated[
+        Fps | None,
+        Field(description="Pictures analysed a second.", examples=[8]),
+    ] = None
+    gate: Annotated[
+        AnyGate | None,
+        Field(description="When to look.", examples=["motion"]),
+    ] = None
+    decoder: Annotated[
+        AnyDecoder | None, Field(description="What decodes the pictures.", examples=["auto"])
+    ] = None
+    tracker: Annotated[
+        AnyTracker | None, Field(description="How objects are followed.", examples=["bytetrack"])
+    ] = None
+
+
+class Shared(Options):
+    """Keys of a camera's file that several cameras share. A camera's own value goes first."""
+
+    enabled: Annotated[
+        bool | None, Field(description="Whether cameras are watched.", examples=[True])
+    ] = None
+    source: Annotated[
+        dict[str, Any],
+        Field(
+            default_factory=dict,
+            description="Any keys of `source`; checked with each camera that takes them.",
+            examples=[{"kind": "rtsp", "transport": "tcp"}],
+        ),
+    ]
+    analyse: Annotated[
+        SharedAnalyse | None,
+        Field(description="How they are watched.", examples=[{"detector": "street", "fps": 8}]),
+    ] = None
+    rules: Annotated[
+        tuple[AnyRule, ...] | None,
+        Field(
+            description="Rules of a camera that has no `rules` of its own.",
+            examples=[[{"name": "in-yard", "kind": "zone_entry", "zone": "yard"}]],
+        ),
+    ] = None
+
+
 class Appliance(Options):
     """The box: `appliance.yaml`."""
 
@@ -138,6 +192,21 @@ class Appliance(Options):
             examples=[{"street": {"kind": "auto", "model": "yolox-nano"}}],
         ),
     ]
+    defaults: Annotated[
+        Shared | None,
+        Field(
+            description="What cameras share; a camera's own keys, then its profile's, go first.",
+            examples=[{"analyse": {"detector": "street", "fps": 8, "gate": "motion"}}],
+        ),
+    ] = None
+    profiles: Annotated[
+        dict[Identifier, Shared],
+        Field(
+            default_factory=dict,
+            description="The same by name, for cameras that say `profile: NAME`.",
+            examples=[{"yard": {"analyse": {"fps": 5}}}],
+        ),
+    ]
     web: Annotated[Web | None, Field(description="The device page; not used by this release.")] = (
         None
     )
@@ -151,10 +220,8 @@ class Analyse(Options):
         Field(description="Name of a detector in appliance.yaml.", examples=["street"]),
     ]
     fps: Annotated[
-        float,
+        Fps,
         Field(
-            ge=0.1,
-            le=60,
             description="Pictures analysed a second. Below 5, people in crowds are confused; "
             "above 10, it mostly costs.",
             examples=[8],
@@ -204,6 +271,14 @@ class Camera(Options):
     name: Annotated[
         str, Field(description="What people call it.", examples=["High Street, north end"])
     ] = ""
+    profile: Annotated[
+        Identifier | None,
+        Field(
+            description="Name of a profile in appliance.yaml, whose keys this camera takes where "
+            "it has none of its own.",
+            examples=["yard"],
+        ),
+    ] = None
     enabled: Annotated[
         bool, Field(description="Whether it is watched; `false` says `disabled`.", examples=[True])
     ] = True
@@ -242,6 +317,23 @@ class Camera(Options):
             examples=[{"flats": [[0.0, 0.0], [0.3, 0.0], [0.3, 0.2], [0.0, 0.2]]}],
         ),
     ]
+    calibration: Annotated[
+        Calibration | None,
+        Field(
+            description="Where the ground is, so that places become metres: needed for speed and "
+            "for how much detail a zone shows.",
+            examples=[
+                {
+                    "size": [1920, 1080],
+                    "heights": [
+                        {"foot": [0.3, 0.8], "head": [0.3, 0.6], "metres": 1.7},
+                        {"foot": [0.7, 0.9], "head": [0.7, 0.65], "metres": 1.7},
+                        {"foot": [0.6, 0.6], "head": [0.6, 0.48], "metres": 1.7},
+                    ],
+                }
+            ],
+        ),
+    ] = None
     rules: Annotated[
         tuple[AnyRule, ...],
         Field(

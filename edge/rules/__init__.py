@@ -16,6 +16,7 @@ from pydantic import Field
 from edge.detections import ANY_LABEL
 from edge.event import Event, Priority, RuleState
 from edge.frame import Stamp
+from edge.ground import Ground
 from edge.options import Identifier, Options, Point
 from edge.tracks import Tracks
 
@@ -27,10 +28,12 @@ class Scene:
     Attributes:
         zones: Simple polygons by name.
         lines: Directed lines by name, first point to last.
+        ground: The ground plane; None where the camera is not calibrated.
     """
 
     zones: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
     lines: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
+    ground: Ground | None = None
 
 
 class Rule(Protocol):

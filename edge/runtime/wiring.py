@@ -15,8 +15,9 @@ from edge.rules import Scene
 
 
 def scene_of(options: CameraOptions) -> Scene:
-    """The shapes of one camera."""
-    return Scene(dict(options.zones), dict(options.lines))
+    """The shapes of one camera, and its ground where it is calibrated."""
+    ground = options.calibration.build() if options.calibration else None
+    return Scene(dict(options.zones), dict(options.lines), ground)
 
 
 def checks() -> tuple[Check, ...]:

@@ -24,7 +24,7 @@ from edge.message import (
     OutboxHealth,
     encode,
 )
-from edge.sinks._outbox import MIB, Outbox, OutboxStats, Stored
+from edge.sinks._outbox import MIB, Outbox, OutboxStats
 from edge.sinks._outlet import Outlet, SinkOptions
 
 
@@ -45,9 +45,11 @@ class Publisher:
         self, outbox: Outbox, origin: Origin, sinks: Sequence[SinkOptions], folder: Path
     ) -> None:
         self._outbox = outbox
+        self._new = outbox.follow()
         self._origin = origin
         self._sinks = tuple(sinks)
-        # Held over append and deliver, so that every outlet sees numbers in order.
+        # Held while messages are shown, so that every outlet sees numbers in order; not while they
+        # are made durable, so that cameras share an fsync.
         self._lock = threading.RLock()
         self._values: dict[str, bytes] = {}
         try:
@@ -94,8 +96,8 @@ class Publisher:
             OutboxError: It is not on disk: full, read-only or failing. Count and report it.
             ValueError: The event has a name or time that no message can carry.
         """
-        with self._lock:
-            self._show(self._outbox.append(event, self._origin, evidence))
+        self._outbox.append(event, self._origin, evidence)
+        self._show()
 
     def end_open(self, reason: str, at: datetime, camera: str | None = None) -> int:
         """End what a crash, a stopped camera or a removed rule left open.
@@ -111,10 +113,9 @@ class Publisher:
         Raises:
             OutboxError: They could not be written.
         """
-        with self._lock:
-            ended = self._outbox.end_open(reason, at, camera)
-            self._show(ended)
-            return len(ended)
+        ended = self._outbox.end_open(reason, at, camera)
+        self._show()
+        return len(ended)
 
     def retain(self, subtopic: str, payload: bytes) -> None:
         """Replace the last known value of a state; an empty payload removes it."""
@@ -187,12 +188,16 @@ class Publisher:
                 outlet.close()
             self._outbox.close()
 
-    def _show(self, messages: Sequence[Stored]) -> None:
-        for stored in messages:
-            for outlet in self._outlets:
-                outlet.deliver(stored)
-        if self._outlets and not any(outlet.acknowledges for outlet in self._outlets):
-            self._outbox.acknowledge([stored.seq for stored in messages])
+    def _show(self) -> None:
+        """Show what is new, whoever made it; it comes in the order of its numbers."""
+        with self._lock:
+            messages = [self._new.popleft() for _ in range(len(self._new))]
+            outlets = self._outlets
+            for stored in messages:
+                for outlet in outlets:
+                    outlet.deliver(stored)
+            if messages and outlets and not any(outlet.acknowledges for outlet in outlets):
+                self._outbox.acknowledge([stored.seq for stored in messages])
 
 
 def open_publisher(

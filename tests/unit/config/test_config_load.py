@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from edge.cli import check
@@ -180,6 +180,8 @@ _PIECES = st.sampled_from((*_MARKS, *_WORDS, "!!int "))
         st.tuples(st.integers(0, 500), st.integers(0, 9), _PIECES), min_size=1, max_size=4
     ),
 )
+@example(file="cameras/gate.yaml", edits=[(19, 0, "${CAM_PASSWORD}")])
+@example(file="cameras/gate.yaml", edits=[(30, 0, "${CAM_PASSWORD}")])
 def test_whatever_is_typed_is_answered(
     site: Path, file: str, edits: list[tuple[int, int, str]]
 ) -> None:

@@ -46,6 +46,12 @@ def test_the_schema_accepts_the_examples(file: str, of: str) -> None:
     jsonschema.validate(said, schema.schema(of), jsonschema.Draft202012Validator)
 
 
+def test_the_schema_accepts_a_camera_that_leaves_the_rest_to_the_defaults() -> None:
+    """An editor sees one file; what must be there in the end is for `edge check`."""
+    said = {"version": 1, "camera": "gate", "source": {"url": "rtsp://10.0.0.1/"}}
+    jsonschema.validate(said, schema.schema("camera"), jsonschema.Draft202012Validator)
+
+
 def test_the_schema_refuses_an_unknown_key() -> None:
     """An editor marks what `edge check` refuses."""
     said = yaml.safe_load((CONFIGS / "lab/cameras/street.yaml").read_text())

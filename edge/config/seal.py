@@ -1,0 +1,108 @@
+"""Seal: passwords that are written out in the files move to `secrets.yaml`.
+
+Boundary: writes the configuration folder. The whole value that holds a password becomes a secret,
+named after its camera and place, and `!secret NAME` stands where it was; everything else in the
+files stays as it is. The secrets are on disk before a file names them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.config.credentials import FILE, Secrets
+from edge.config.edit import replaced, spans
+from edge.config.folder import files
+from edge.config.marks import read
+from edge.config.problem import KeyPath
+from edge.errors import ConfigError
+from edge.files import write_atomically
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A value that was moved, or could not be.
+
+    Attributes:
+        file: Where it stood.
+        path: Its keys, joined by dots.
+        secret: The name it has in `secrets.yaml`; empty where it was left alone.
+        why_not: Why it was left alone.
+    """
+
+    file: Path
+    path: str
+    secret: str = ""
+    why_not: str = ""
+
+
+def seal(folder: Path) -> list[Sealed]:
+    """Move every password in the clear.
+
+    Args:
+        folder: The configuration folder.
+
+    Returns:
+        What was found, in the order of files and lines; empty where there is nothing to do.
+
+    Raises:
+        ConfigError: `secrets.yaml` cannot be used, or a file cannot be written; nothing was lost.
+    """
+    secrets = Secrets(folder)
+    known = secrets.names()
+    if secrets.problem is not None:
+        raise ConfigError(str(secrets.problem))
+    found: list[Sealed] = []
+    new: dict[str, str] = {}
+    edited: dict[Path, str] = {}
+    for file in files(folder):
+        document = read(file, secrets)
+        if not document.in_clear or document.data is None:
+            continue
+        text = file.read_text("utf-8-sig")
+        places: dict[KeyPath, str] = {}
+        for path in document.in_clear:
+            begin, end = spans(text)[path]
+            if "${" in text[begin:end]:
+                why = "part of it is a reference; put the whole address into secrets.yaml by hand"
+                found.append(Sealed(file, _dotted(path), why_not=why))
+                continue
+            name = _name(file, path, {*known, *new})
+            new[name] = document.marks[path].text
+            places[path] = f"!secret {name}"
+            found.append(Sealed(file, _dotted(path), name))
+        edited[file] = replaced(text, places)
+    try:
+        if new:
+            _append(folder / FILE, new)
+        for file, text in edited.items():
+            write_atomically(file, text.encode(), mode=file.stat().st_mode & 0o777)
+    except OSError as why:
+        raise ConfigError(f"{why.filename or folder}: {why.strerror}; check its owner") from why
+    return found
+
+
+def _name(file: Path, path: KeyPath, taken: set[str]) -> str:
+    """Such as `mqtt.password` or `high-street-north.source.url`."""
+    parts = [] if file.name == "appliance.yaml" else [file.stem]
+    name = ".".join([*parts, *map(str, path)])
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name)
+    n = 2
+    unique = name
+    while unique in taken:
+        unique, n = f"{name}-{n}", n + 1
+    return unique
+
+
+def _append(file: Path, new: dict[str, str]) -> None:
+    before = file.read_text("utf-8") if file.exists() else ""
+    if before and not before.endswith("\n"):
+        before += "\n"
+    # A JSON text is a YAML text in double quotes: any character may be in a password.
+    lines = "".join(f"{name}: {json.dumps(value)}\n" for name, value in new.items())
+    write_atomically(file, (before + lines).encode(), mode=0o600)
+
+
+def _dotted(path: KeyPath) -> str:
+    return ".".join(map(str, path))

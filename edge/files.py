@@ -1,0 +1,36 @@
+"""Files: written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write_atomically(file: Path, content: bytes, *, mode: int) -> None:
+    """Replace a file; after a crash or power cut it is the old one or the new one.
+
+    Args:
+        file: What to write; its folder exists.
+        content: All of it.
+        mode: Permissions of the new file, also while it is being written.
+
+    Raises:
+        OSError: It could not be written; the old file is as it was.
+    """
+    part = file.with_name(f".{file.name}.new")
+    try:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(handle, "wb") as out:
+            os.fchmod(handle, mode)  # the umask, or a file left by a crash, may have said otherwise
+            out.write(content)
+            out.flush()
+            os.fsync(handle)
+        part.replace(file)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

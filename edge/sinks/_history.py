@@ -1,0 +1,69 @@
+"""History: delivered messages, kept for a while so that a control room can ask for them again.
+
+Boundary: SQL on one table. Bounded by count and by bytes, the oldest go first; nothing in it is
+owed to anybody, so a disk that is full takes this space back first.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from edge.message import unix_ms
+from edge.sinks._messages import size, take
+from edge.sinks._store import Stored, Transaction
+
+MAX_KEPT = 10_000
+"""Messages: three hours of one a second."""
+
+MAX_KEPT_BYTES = 8 << 20
+
+_SPARE = 64  # thrown away this many at a time
+
+
+def deliver(transaction: Transaction, seq: int) -> None:
+    """Move a message from the queue to here; an unknown number is ignored."""
+    row = transaction.db.execute("SELECT at_ms FROM message WHERE seq = ?", (seq,)).fetchone()
+    stored = take(transaction, seq)
+    if row is None or stored is None:
+        return
+    transaction.db.execute(
+        "INSERT OR REPLACE INTO delivered VALUES (?, ?, ?, ?)",
+        (seq, row[0], stored.topic, stored.payload),
+    )
+    transaction.tally.kept += 1
+    transaction.tally.kept_bytes += size(stored)
+
+
+def trim(transaction: Transaction) -> None:
+    """Forget the oldest beyond the bounds."""
+    tally = transaction.tally
+    while tally.kept > MAX_KEPT + _SPARE or tally.kept_bytes > MAX_KEPT_BYTES:
+        rows = transaction.db.execute(
+            "SELECT seq, topic, payload FROM delivered ORDER BY seq LIMIT ?", (_SPARE,)
+        ).fetchall()
+        if not rows:
+            break
+        transaction.db.execute("DELETE FROM delivered WHERE seq <= ?", (rows[-1][0],))
+        tally.kept -= len(rows)
+        tally.kept_bytes -= sum(size(Stored(*row)) for row in rows)
+
+
+def since(
+    db: sqlite3.Connection, start: int | datetime, *, after: int, limit: int
+) -> tuple[Stored, ...]:
+    """Delivered messages from a number or a time on, in order of their numbers."""
+    at_ms = unix_ms(start) if isinstance(start, datetime) else 0
+    first = start if isinstance(start, int) else 0
+    rows = db.execute(
+        "SELECT seq, topic, payload FROM delivered "
+        "WHERE seq >= ? AND seq > ? AND at_ms >= ? ORDER BY seq LIMIT ?",
+        (first, after, at_ms, limit),
+    )
+    return tuple(Stored(*row) for row in rows)
+
+
+def oldest(db: sqlite3.Connection) -> int | None:
+    """The lowest number kept; None where nothing is."""
+    (seq,) = db.execute("SELECT min(seq) FROM delivered").fetchone()
+    return None if seq is None else int(seq)

@@ -1,0 +1,85 @@
+"""Messages: what waits in the outbox, row by row.
+
+Boundary: SQL on one table. A row carries a checksum: SQLite notices a torn page, not a byte that
+the disk has turned inside a message.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterator
+
+from edge.message import EventMessage, Origin, encode, event_topic, node_topic, unix_ms
+from edge.sinks._store import Stored, Transaction
+
+RANKS = ("update", "info", "review", "alert", "report")
+"""What a full outbox throws away, first to last: an `update` of any priority is the first; what it
+says of its own losses is the last."""
+
+ROW_BYTES = 72
+"""What SQLite adds to a message: row header, index entry, share of a page."""
+
+
+def insert(transaction: Transaction, message: EventMessage) -> Stored:
+    """Put a message in the queue; its number is from now on the last one given."""
+    tally = transaction.tally
+    transaction.cover(message.seq)
+    tally.seq = message.seq
+    origin = Origin(message.site, message.node, message.config)
+    topic = node_topic(origin, event_topic(message.camera, message.kind))
+    stored = Stored(message.seq, topic, encode(message))
+    transaction.db.execute("UPDATE numbering SET last_seq = ?", (stored.seq,))
+    put(transaction, stored, _rank(message), unix_ms(message.at))
+    tally.new.append(stored)
+    return stored
+
+
+def put(transaction: Transaction, stored: Stored, rank: int, at_ms: int) -> None:
+    """Put a numbered message in the queue as it is."""
+    checksum = zlib.crc32(stored.payload)
+    transaction.db.execute(
+        "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?)",
+        (stored.seq, rank, at_ms, checksum, stored.topic, stored.payload),
+    )
+    transaction.tally.depth += 1
+    transaction.tally.bytes += size(stored)
+
+
+def take(transaction: Transaction, seq: int) -> Stored | None:
+    """Remove one message and give it, or None where it is not there."""
+    row = transaction.db.execute(
+        "SELECT seq, topic, payload FROM message WHERE seq = ?", (seq,)
+    ).fetchone()
+    if row is None:
+        return None
+    stored = Stored(*row)
+    transaction.db.execute("DELETE FROM message WHERE seq = ?", (seq,))
+    transaction.tally.depth -= 1
+    transaction.tally.bytes -= size(stored)
+    return stored
+
+
+def waiting(db: sqlite3.Connection, after: int) -> Iterator[tuple[Stored, bool]]:
+    """What is queued, in order, each with whether it is still what was written.
+
+    Args:
+        db: The database.
+        after: Only numbers above this.
+    """
+    rows = db.execute(
+        "SELECT seq, topic, payload, checksum FROM message WHERE seq > ? ORDER BY seq", (after,)
+    )
+    for seq, topic, payload, checksum in rows:
+        yield Stored(seq, topic, payload), zlib.crc32(payload) == checksum
+
+
+def size(stored: Stored) -> int:
+    """Bytes on disk, overhead of the table included."""
+    return len(stored.payload) + len(stored.topic) + ROW_BYTES
+
+
+def _rank(message: EventMessage) -> int:
+    if message.phase == "update":
+        return 0
+    return RANKS.index(message.priority)
