@@ -27,6 +27,7 @@ Kind: TypeAlias = Literal[
     "clock_unsure",
     "events_dropped",
     "storage_degraded",
+    "rule_disarmed",
 ]
 Phase: TypeAlias = Literal["begin", "update", "end", "pulse"]
 Priority: TypeAlias = Literal["info", "review", "alert"]
@@ -109,10 +110,12 @@ class RuleState:
     Attributes:
         is_active: Something it watches for is going on.
         count: How many objects that concerns; for a counting rule, how many so far.
+        disarmed_until: UTC until when its events are kept back; None while it is armed.
     """
 
     is_active: bool
     count: int
+    disarmed_until: datetime | None = None
 
 
 def sightings(tracks: Tracks, rows: Sequence[int]) -> tuple[Sighting, ...]:

@@ -238,6 +238,9 @@ class RuleStatus(Message):
     rule: Identifier
     active: bool
     count: Count
+    disarmed_until: Timestamp | None = Field(
+        default=None, description="Its events are kept back until then; absent while it is armed."
+    )
 
 
 class OutboxHealth(Message):
@@ -273,6 +276,9 @@ class Health(Message):
     uptime_s: Count
     outbox: OutboxHealth
     broker: BrokerHealth | None = None
+    commands: dict[str, int] | None = Field(
+        default=None, description="Commands since the start, by what became of them."
+    )
     cameras: dict[str, dict[str, int | float]] = Field(description="Counters by camera.")
 
 
@@ -444,6 +450,7 @@ def rule_status(origin: Origin, camera: str, rule: str, state: RuleState) -> Rul
         rule=rule,
         active=state.is_active,
         count=state.count,
+        disarmed_until=state.disarmed_until,
     )
 
 

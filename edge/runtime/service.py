@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 import time
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 
@@ -27,6 +28,7 @@ from edge.message import (
     rule_state_topic,
     rule_status,
 )
+from edge.runtime.arming import Disarming
 from edge.runtime.batcher import Batcher
 from edge.runtime.camera import Camera, Reports
 from edge.runtime.clock import BoxClock
@@ -55,12 +57,20 @@ class Service:
     Args:
         config: What to do.
         publisher: Where everything said goes; it outlives this service.
+        disarmed: By camera, what an earlier service had disarmed and goes on being so.
     """
 
-    def __init__(self, config: Config, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        config: Config,
+        publisher: Publisher,
+        *,
+        disarmed: Mapping[str, Iterable[Disarming]] | None = None,
+    ) -> None:
         self._config = config
         self._publisher = publisher
         self._origin = origin_of(config)
+        self._disarmed = disarmed or {}
         self._engines: dict[str, tuple[Engine, str]] = {}
         self._cameras: list[Camera] = []
         self._clock = BoxClock()
@@ -70,6 +80,11 @@ class Service:
     def cameras(self) -> tuple[Camera, ...]:
         """The cameras being watched."""
         return tuple(self._cameras)
+
+    @property
+    def disarmed(self) -> dict[str, tuple[Disarming, ...]]:
+        """Rules whose events are kept back now, by camera."""
+        return {camera.name: camera.disarmed for camera in self._cameras}
 
     @property
     def is_stuck(self) -> bool:
@@ -109,8 +124,12 @@ class Service:
         for engine, _ in self._engines.values():
             engine.close()
 
-    def say_health(self) -> None:
-        """Publish vital signs."""
+    def say_health(self, commands: Mapping[str, int] | None = None) -> None:
+        """Publish vital signs.
+
+        Args:
+            commands: Commands by what became of them.
+        """
         self._publisher.health(
             Health(
                 site=self._origin.site,
@@ -119,6 +138,7 @@ class Service:
                 uptime_s=int(time.monotonic() - self._started),
                 outbox=self._publisher.outbox_health,
                 broker=broker_health(self._publisher),
+                commands=dict(commands) if commands else None,
                 cameras={camera.name: camera.figures() for camera in self._cameras},
             )
         )
@@ -148,6 +168,11 @@ class Service:
             reports=Reports(self._publisher.emit, self._report_status, self._report_rule),
             degraded=degraded,
             clock_doubt=lambda: self._clock.doubt,
+            disarmed=[
+                disarming
+                for disarming in self._disarmed.get(options.camera, ())
+                if disarming.rule in {rule.name for rule in options.rules}
+            ],
         )
 
     def _report_status(self, camera: str, status: Status) -> None:

@@ -15,6 +15,7 @@ from typing import Protocol
 from edge.event import Event
 from edge.sinks._outbox import Outbox
 from edge.sinks._outlet import Outlet, SinkOptions
+from edge.sinks._post import Incoming, Post
 from edge.sinks._publisher import Publisher, open_publisher
 from edge.sinks._subscriber import Subscriber
 
@@ -41,4 +42,14 @@ class Sink(Protocol):
         """Flush what can be flushed in a bounded time, and let go; safe to call twice."""
 
 
-__all__ = ["Outbox", "Outlet", "Publisher", "Sink", "SinkOptions", "Subscriber", "open_publisher"]
+__all__ = [
+    "Incoming",
+    "Outbox",
+    "Outlet",
+    "Post",
+    "Publisher",
+    "Sink",
+    "SinkOptions",
+    "Subscriber",
+    "open_publisher",
+]

@@ -41,6 +41,7 @@ _CONNECT_S = 10.0  # TCP, TLS and the broker's answer, each
 _IDLE_S = 1.0  # longest sleep; a new message ends it
 _FLUSH_S = 2.0  # at close: for the outbox, then again for the last status
 _STEADY_S = 10.0  # a link that held this long starts the back-off afresh
+_PAGE = 100  # messages of a replay read at once
 _MOST_ANSWERS = 64  # waiting to be sent; beyond that somebody asks faster than the link carries
 
 Ear: TypeAlias = Callable[[Incoming], None]
@@ -209,6 +210,43 @@ class MqttSink:
         self._wake()
         return True
 
+    def replay(self, start: int | datetime) -> tuple[int | None, bool]:
+        """Send again what was delivered, among what is new, with a user property `replayed`.
+
+        Args:
+            start: The lowest number wanted, or the earliest time of the scene.
+
+        Returns:
+            Number of the first message that comes, None where none does; and whether all that was
+            asked for is still kept.
+
+        Raises:
+            OutboxError: The outbox cannot be read, or too much waits to be sent already.
+        """
+        first = next((stored.seq for stored in self._outbox.delivered_since(start, limit=1)), None)
+        oldest = self._outbox.delivered_from or 1
+        is_complete = oldest == 1 or (oldest <= start if isinstance(start, int) else False)
+        is_complete = is_complete or (first is not None and first > oldest)
+        if first is not None and not self.answer(self._replayed(start)):
+            raise OutboxError("too many answers wait to be sent already")
+        return first, is_complete
+
+    def _replayed(self, start: int | datetime) -> Iterator[Post]:
+        """Delivered messages as posts, read from disk as they go out."""
+        seq = 0
+        try:
+            while page := self._outbox.delivered_since(start, after=seq, limit=_PAGE):
+                for stored in page:
+                    seq = stored.seq
+                    yield Post(
+                        f"{self._options.root}/{stored.topic}",
+                        self._encoding.encode(stored.payload),
+                        self._encoding.content_type,
+                        properties=(("replayed", "true"),),
+                    )
+        except OutboxError as problem:
+            _log.error("replay ended at %d: %s", seq, problem)
+
     def close(self) -> None:
         """Send what goes out in 2 s, say `stopped`, and let go; what is left waits on disk."""
         self._stopping.set()
@@ -323,10 +361,12 @@ class MqttSink:
 
     def _send_answers(self, session: Session) -> None:
         while self._answers and session.has_room:
-            post = next(self._answers[0], None)
+            posts = self._answers.popleft()
+            post = next(posts, None)
             if post is None:
-                self._answers.popleft()
-            elif session.fits(post.topic, post.payload):
+                continue
+            self._answers.append(posts)  # in turn: a long replay keeps no short answer waiting
+            if session.fits(post.topic, post.payload):
                 session.post(post)
             else:
                 _log.warning("an answer to %s is larger than the broker accepts", post.topic)
