@@ -129,7 +129,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return walk(tmp_path_factory.mktemp("clip") / "walk.mp4")
+    return walk(tmp_path_factory.mktemp("clip") / "walk.mp4", still_s=1.5, moving_s=2.0)
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +187,7 @@ def test_clip_says_that_it_cannot(room: Room) -> None:
 
 def test_disarming_is_visible_keeps_quiet_and_ends(room: Room) -> None:
     """Event, retained state and an end by itself; crossings meanwhile are not said."""
-    answer = room.ask("disarm", camera="yard", rule="across", seconds=12, why="road works")
+    answer = room.ask("disarm", camera="yard", rule="across", seconds=6, why="road works")
     until = answer["result"]["disarmed_until"]
     assert eventually(lambda: room.of("rule_disarmed", "begin"))
     (begin,) = room.of("rule_disarmed", "begin")
