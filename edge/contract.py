@@ -84,8 +84,11 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def command_schema(verb: str) -> dict[str, Any]:
-    """JSON Schema of one verb's command."""
-    return message_schema(request_of(verb))
+    """JSON Schema of one verb's command; unlike in what we send, a default may be left out."""
+    model = request_of(verb)
+    fields = model.model_fields.items()
+    required = [name for name, field in fields if field.is_required()]
+    return {**message_schema(model), "required": required}
 
 
 def asyncapi(version: str) -> dict[str, Any]:
