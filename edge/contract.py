@@ -14,6 +14,7 @@ from edge.commands import MAX_BYTES, VERBS, Reply, request_of, result_of
 from edge.message import (
     About,
     CameraStatus,
+    ConfigNotice,
     EventMessage,
     Health,
     Message,
@@ -57,6 +58,12 @@ SENT: Mapping[str, Spoken] = {
     ),
     "health": Spoken(Health, "health", "Vital signs, every 30 s.", qos=0, expiry_s=120),
     "about": Spoken(About, "about", "What this box is and runs.", is_retained=True),
+    "config": Spoken(
+        ConfigNotice,
+        "config",
+        "Which configuration is in force, and what is wrong with the files.",
+        is_retained=True,
+    ),
     "camera-status": Spoken(
         CameraStatus,
         "camera/{camera}/status",

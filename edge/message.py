@@ -39,6 +39,7 @@ ABOUT = "about"
 AUDIT = "audit"
 DOCTOR = "doctor"
 """An empty message, not retained, with which `edge doctor` asks whether this box may publish."""
+CONFIG = "config"
 
 
 def shortened(words: str) -> str:
@@ -214,6 +215,32 @@ class About(Message):
     config: Sha256 = Field(description="Events carry its first eight digits.")
     cameras: tuple[CameraAbout, ...]
     rules: tuple[RuleAbout, ...]
+
+
+class ConfigProblem(Message):
+    """One thing to repair in a configuration file."""
+
+    file: str = Field(description="Relative to the configuration folder where it is in it.")
+    line: Count = Field(description="From 1; 0 where it is about the whole file.")
+    column: Count
+    path: Words = Field(description="Keys down to the value, joined by dots.")
+    cause: Words
+    remedy: Words | None = None
+
+
+class ConfigNotice(Message):
+    """Which configuration is in force, and what is wrong with the files. Retained."""
+
+    v: Literal[1] = 1
+    site: Identifier
+    node: Identifier
+    state: Literal["in_force", "refused"] = Field(
+        description="`refused`: new files cannot be taken up, and what was in force stays."
+    )
+    config: Sha256 = Field(description="The configuration in force.")
+    at: Timestamp = Field(description="When it was taken up, or the new files were refused.")
+    n_problems: Count = Field(description="Errors in the files; the first few are listed.")
+    problems: tuple[ConfigProblem, ...] | None = None
 
 
 class CameraStatus(Message):

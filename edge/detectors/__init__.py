@@ -7,20 +7,26 @@ needs. `motion` needs none of them and is what watches when no weights can be ha
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Protocol, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol, TypeAlias, runtime_checkable
 
 from numpy.typing import NDArray
 from pydantic import Field
 
 from edge.detections import Detections, ModelRef
+from edge.detectors._builds import Build, Builds
 from edge.detectors._card import Card
+from edge.detectors._engines import EngineKey, EngineStore
 from edge.detectors._pull import pull
 from edge.detectors._weights import Models
 from edge.errors import MissingDependency, ModelError
 from edge.frame import Frame
 from edge.options import Options
+
+log = logging.getLogger("edge.detectors")
 
 Tensor: TypeAlias = NDArray[Any]
 Tensors: TypeAlias = Mapping[str, Tensor]
@@ -65,6 +71,24 @@ class Backend(Protocol):
         """Release the engine; safe to call twice."""
 
 
+@runtime_checkable
+class FrameBackend(Backend, Protocol):
+    """A backend that can make the picture's tensor itself, where it runs.
+
+    `run` then takes, in place of the picture's tensor, an (N,) object array of `Frame`, and makes
+    of each what `_preprocess.to_tensor` would; a tensor it takes as well.
+    """
+
+    @property
+    def takes_frames(self) -> bool:
+        """Whether it can now."""
+
+
+def takes_frames(backend: Backend) -> bool:
+    """Whether a backend makes tensors of frames itself."""
+    return isinstance(backend, FrameBackend) and backend.takes_frames
+
+
 class Engine(Protocol):
     """A loaded detector that several cameras share."""
 
@@ -105,6 +129,18 @@ class DetectorOptions(Options):
         ),
     ] = 0.35
 
+    def plan(self, models: Models, *, can_build: bool) -> Plan:  # noqa: ARG002
+        """What can be opened at once, and what is to be built meanwhile.
+
+        Args:
+            models: Where cards, weights and engines are found.
+            can_build: Somebody will build; else what is not built is done without.
+
+        Raises:
+            ModelError, MissingDependency: See `engine`.
+        """
+        return Plan((self,))
+
     @abstractmethod
     def engine(self, models: Models, serve: Serve) -> Engine:
         """Load it.
@@ -119,13 +155,56 @@ class DetectorOptions(Options):
         """
 
 
+class EngineOptions(Protocol):
+    """A kind of detector whose engine can be built on this box and kept."""
+
+    @property
+    def kind(self) -> str:
+        """Of the detector."""
+
+    @property
+    def model(self) -> str:
+        """Name of the card."""
+
+    def engine_key(self, models: Models) -> EngineKey:
+        """What the engine has to be built from and for.
+
+        Raises:
+            ModelError, MissingDependency: No card, no weights, no library.
+        """
+
+    def may_build(self, models: Models) -> bool:
+        """Whether it may be built unasked: it is of use, and did not fail before."""
+
+    def engine(self, models: Models, serve: Serve) -> Engine:
+        """See `DetectorOptions.engine`."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a detector begins, and what it becomes.
+
+    Attributes:
+        now: What can be opened at once, the best first; the others are for where that fails.
+        later: A faster kind with the same model, whose engine has to be built first.
+        again: The first of `now`, where it opens an engine that may have to be built again.
+    """
+
+    now: tuple[DetectorOptions, ...]
+    later: EngineOptions | None = None
+    again: EngineOptions | None = None
+
+
 def unbatched(load: Load) -> Backend:
     """Serve a backend as it is: one camera, one thread (replay, benchmarks, tests)."""
     return load()
 
 
 def open_engine(
-    options: DetectorOptions, models: Models, serve: Serve = unbatched
+    options: DetectorOptions,
+    models: Models,
+    serve: Serve = unbatched,
+    build: Callable[[EngineOptions], None] | None = None,
 ) -> tuple[Engine, str | None]:
     """Load the detector that was asked for, or the one that needs nothing.
 
@@ -135,6 +214,7 @@ def open_engine(
         options: What was asked for.
         models: Where cards and weights are found.
         serve: See `DetectorOptions.engine`.
+        build: Told of a faster kind whose engine is to be built; None where nobody builds.
 
     Returns:
         The engine, and None; or the motion engine, and why in words fit for a technician, with
@@ -143,24 +223,59 @@ def open_engine(
     from edge.detectors import motion
 
     try:
-        return options.engine(models, serve), None
+        plan = options.plan(models, can_build=build is not None)
+        engine, n_failed = _first_that_opens(plan.now, models, serve)
     except (ModelError, MissingDependency) as exc:
         fallback = motion.Options(kind="motion").engine(models, serve)
         return fallback, f"watching for motion only, without classes, because: {exc}"
+    if build is not None and (later := _to_build(plan, n_failed, models)):
+        build(later)
+    return engine, None
+
+
+def _first_that_opens(
+    candidates: Sequence[DetectorOptions], models: Models, serve: Serve
+) -> tuple[Engine, int]:
+    """The first engine that opens, and how many did not; raises what the first one said."""
+    said: list[Exception] = []
+    for options in candidates:
+        try:
+            return options.engine(models, serve), len(said)
+        except (ModelError, MissingDependency) as exc:
+            if len(candidates) > 1:
+                log.error("%s; goes on with the next best", exc)
+            said.append(exc)
+    raise said[0]
+
+
+def _to_build(plan: Plan, n_failed: int, models: Models) -> EngineOptions | None:
+    """What was left for later, or what was built, did not open, and may be built again."""
+    again = plan.again if n_failed else None
+    if plan.later is None and again is not None and again.may_build(models):
+        return again
+    return plan.later
 
 
 __all__ = [
     "Backend",
+    "Build",
+    "Builds",
     "Card",
     "Detector",
     "DetectorOptions",
     "Engine",
+    "EngineKey",
+    "EngineOptions",
+    "EngineStore",
+    "FrameBackend",
     "Load",
     "Models",
+    "Plan",
     "Serve",
     "Tensor",
     "Tensors",
     "open_engine",
     "pull",
+    "takes_frames",
     "unbatched",
 ]

@@ -196,6 +196,11 @@ class Card(Options):
             )
         return self
 
+    def precision_of(self, sha256: str) -> Precision:
+        """What the layers of an accepted file compute in; `fp32` of one that is not accepted."""
+        said = (weights.precision for weights in self.weights if weights.sha256 == sha256)
+        return next(said, "fp32")
+
     @property
     def how_to_pin(self) -> str:
         """What to do where the card accepts no file yet, in whole sentences."""

@@ -160,11 +160,40 @@ class EngineStore:
             )
         return sha256
 
+    def state(self, key: EngineKey) -> str:
+        """What there is for this box, in a few words.
+
+        Returns:
+            `built`; or `none was built`, `stale: ...` (another version or other weights, same
+            device), `foreign: ...` (built for another device), `damaged: ...`.
+        """
+        try:
+            with self._path(key).open("rb") as file:
+                self._check(file, key)
+        except FileNotFoundError:
+            pass
+        except ModelMismatch as exc:
+            return f"foreign: {exc}".rpartition("; ")[0]
+        except (OSError, ModelError) as exc:
+            return f"damaged: {exc}".rpartition("; ")[0]
+        else:
+            return "built"
+        others = [other for other in self._headers("*.engine") if _is_predecessor(other, key)]
+        same_device = [other for other in others if other.device == key.device]
+        if same_device:
+            return f"stale: there is one of {_told(same_device[-1])}"
+        if others:
+            return f"foreign: there is one of {_told(others[-1])}"
+        return "none was built"
+
     def _others(self, key: EngineKey) -> str:
         return "; ".join(map(str, self._built_from(key.model_sha256))) or "none at all"
 
     def _built_from(self, model_sha256: str) -> Iterator[EngineKey]:
-        for path in sorted(self.folder.glob(f"{model_sha256[:16]}-*.engine")):
+        return self._headers(f"{model_sha256[:16]}-*.engine")
+
+    def _headers(self, pattern: str) -> Iterator[EngineKey]:
+        for path in sorted(self.folder.glob(pattern)):
             try:
                 with path.open("rb") as file:
                     yield _header(file)[0]
@@ -207,6 +236,16 @@ def _header(file: BinaryIO) -> tuple[EngineKey, int, str]:
             f"{file.name} is no engine of ours: expected a first line {MAGIC.decode().strip()!r} "
             "and a second that says what it was built for; remove it and build it again"
         ) from exc
+
+
+def _is_predecessor(other: EngineKey, key: EngineKey) -> bool:
+    """Whether it does the same work, for another box, version or file."""
+    mine = (key.model, key.backend, key.precision)
+    return (other.model, other.backend, other.precision) == mine
+
+
+def _told(key: EngineKey) -> str:
+    return f"{key.model} {key.model_sha256[:8]}, {key}"
 
 
 def _notes_name(key: EngineKey) -> str:

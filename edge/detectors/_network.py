@@ -9,14 +9,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from edge.detections import Detections, ModelRef
-from edge.detectors import Backend, DetectorOptions, Serve, Tensor
+from edge.detectors import Backend, DetectorOptions, Plan, Serve, Tensor
+from edge.detectors._builds import Builds, Progress
 from edge.detectors._card import Card
+from edge.detectors._engines import EngineKey, EngineStore
 from edge.detectors._heads import Head, check_shapes, head_class
 from edge.detectors._preprocess import to_tensor
 from edge.detectors._weights import Models
@@ -47,7 +49,16 @@ class ModelOptions(DetectorOptions):
 
 
 class NetworkOptions(ModelOptions):
-    """A kind that runs a network with one library."""
+    """A kind that runs a network with one library.
+
+    Attributes:
+        builds: Whether an engine is built on the box and kept: `never`, so that it opens `faster`,
+            or because it cannot open `otherwise`.
+    """
+
+    builds: ClassVar[Literal["never", "faster", "otherwise"]] = "never"
+
+    kind: str
 
     @abstractmethod
     def open(self, path: Path, card: Card, engines: Path) -> Backend:
@@ -71,9 +82,81 @@ class NetworkOptions(ModelOptions):
             MissingDependency: It is not installed.
         """
 
-    def is_built(self, path: Path, card: Card, engines: Path) -> bool:  # noqa: ARG002
-        """Whether all that `open` needs is there; False where an engine has to be built first."""
-        return True
+    @abstractmethod
+    def key(self, path: Path, card: Card) -> EngineKey:
+        """What runs here, and what an engine has to be built from and for; costs a file's hash.
+
+        Raises:
+            ModelError: The file cannot be read.
+            MissingDependency: The library is not installed.
+        """
+
+    def is_built(self, path: Path, card: Card, engines: Path) -> bool:
+        """Whether an engine is kept, or none is ever built."""
+        return self.builds == "never" or EngineStore(engines).has(self.key(path, card))
+
+    def engine_key(self, models: Models) -> EngineKey:
+        """What an engine of the model it names has to be built from and for; see `key`.
+
+        Raises:
+            ModelError, MissingDependency: No card, no weights, no library.
+        """
+        return self.key(models.find(self.model), models.card(self.model))
+
+    def may_build(self, models: Models) -> bool:
+        """Whether an engine may be built unasked: it is of use, and did not fail before.
+
+        Raises:
+            ModelError, MissingDependency: See `engine_key`.
+        """
+        if self.builds == "never":
+            return False
+        build = Builds(models.engines).of(self.engine_key(models))
+        return build is None or build.state != "failed"
+
+    def build(
+        self, path: Path, card: Card, engines: Path, progress: Progress | None = None
+    ) -> Path:
+        """Build the engine and keep it; minutes for some, in any thread.
+
+        Args:
+            path: The ONNX file.
+            card: Its card.
+            engines: Where engines are kept.
+            progress: Told how far it is; may end it.
+
+        Returns:
+            The engine's file.
+
+        Raises:
+            ModelError: It cannot be parsed, built or kept, another build is on, or `progress`
+                ended it.
+            ModelMismatch: The file is not what card or options say.
+            MissingDependency: No library, or no device.
+        """
+        key, store = self.key(path, card), EngineStore(engines)
+        if self.builds == "never":
+            raise ModelError(f"kind {key.backend} builds nothing: it opens the model's file")
+        with Builds(engines).begun(key, progress) as told:
+            return store.keep(key, self.made(path, card, store, told))
+
+    def made(self, path: Path, card: Card, store: EngineStore, progress: Progress) -> bytes:
+        """An engine's content, for kinds that build; see `build`."""
+        raise NotImplementedError
+
+    def plan(self, models: Models, *, can_build: bool) -> Plan:
+        """Itself; and where it may not open, the next best, and its engine is built again."""
+        if self.builds != "otherwise":
+            return Plan((self,))
+        self.require()
+        from edge.detectors import auto
+
+        told = self.model_dump(include=set(ModelOptions.model_fields))
+        others = auto.Options.model_validate({"kind": "auto", **told}).plan(models, can_build=False)
+        rest = tuple(other for other in others.now if type(other) is not type(self))
+        if self.is_built(models.find(self.model), models.card(self.model), models.engines):
+            return Plan((self, *rest), again=self)
+        return Plan(rest, self if can_build and self.may_build(models) else None)
 
     def engine(self, models: Models, serve: Serve) -> NetworkEngine:
         """Find, verify, load and try out; see `DetectorOptions`."""

@@ -8,10 +8,10 @@ up each name used here and there in the bindings of every version we say we run 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
+from edge.detectors._builds import Progress
 from edge.detectors._card import Card
 from edge.detectors._network import check_inputs
 from edge.errors import MissingDependency, ModelError, ModelMismatch
@@ -34,12 +34,6 @@ on a Jetson that is the memory the running daemon lives in."""
 
 N_LOG_LINES = 5
 """The last errors of TensorRT are shown; the first ones are often only their consequence."""
-
-Progress: TypeAlias = Callable[[str, int, int], bool]
-"""Called with a phase's name, its steps done and its steps in all; False ends the building.
-
-TensorRT 8.6 has no way to report, and calls nothing.
-"""
 
 
 def library() -> Any:

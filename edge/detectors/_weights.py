@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from edge.detectors._card import Card, read_card
@@ -43,7 +44,6 @@ class Models:
         self.folders = tuple(folders)
         self.engines = engines
         self._card_folders = (*self.folders, shipped)
-        self._digests: dict[tuple[Path, int, int], str] = {}
 
     @classmethod
     def on_this_machine(cls, storage: Path | None = None) -> Models:
@@ -136,17 +136,7 @@ class Models:
         Raises:
             ModelError: It cannot be read.
         """
-        try:
-            status = path.stat()
-            key = (path.resolve(), status.st_size, status.st_mtime_ns)
-            if key not in self._digests:
-                self._digests[key] = file_digest(path)
-        except OSError as exc:
-            raise ModelError(
-                f"{path} cannot be read ({exc.strerror}); check that the user running edge may "
-                "read it"
-            ) from exc
-        return self._digests[key]
+        return digest_of(path)
 
     def _places(self, name: str, files: list[str]) -> list[Path]:
         return [
@@ -155,6 +145,26 @@ class Models:
             for place in (folder / name, folder)
             for file in files
         ]
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, in hex; worked out once until its size or time changes.
+
+    Raises:
+        ModelError: It cannot be read.
+    """
+    try:
+        status = path.stat()
+        return _digest(path.resolve(), status.st_size, status.st_mtime_ns)
+    except OSError as exc:
+        raise ModelError(
+            f"{path} cannot be read ({exc.strerror}); check that the user running edge may read it"
+        ) from exc
+
+
+@lru_cache(maxsize=64)
+def _digest(path: Path, _n_bytes: int, _time_ns: int) -> str:
+    return file_digest(path)
 
 
 def _listed(folders: Sequence[Path]) -> str:

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from edge.detectors import Tensor, Tensors
 from edge.detectors._card import Card
+from edge.detectors._engines import EngineKey
 from edge.detectors._network import NetworkOptions, check_inputs
 from edge.detectors._rows import apart, together
+from edge.detectors._weights import digest_of
 from edge.errors import DetectorStalled, EdgeError, MissingDependency, ModelError
 
 if TYPE_CHECKING:
@@ -41,6 +43,13 @@ class Options(NetworkOptions):
     def require(self) -> None:
         """Look for onnxruntime; see `NetworkOptions`."""
         _library()
+
+    def key(self, path: Path, card: Card) -> EngineKey:
+        """What runs; see `NetworkOptions`. Nothing is built."""
+        ort, sha256 = _library(), digest_of(path)
+        device = "the GPU" if CUDA in ort.get_available_providers() else "the processor"
+        precision = card.precision_of(sha256)
+        return EngineKey(card.name, sha256, self.kind, ort.__version__, device, precision)
 
     def open(self, path: Path, card: Card, engines: Path) -> OnnxBackend:  # noqa: ARG002
         """Load an ONNX file; see `NetworkOptions`."""

@@ -9,19 +9,20 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from edge.detectors import Tensor, Tensors
+from edge.detectors._builds import Progress
 from edge.detectors._card import Card
-from edge.detectors._cuda import Buffer, Stream, driver, gpu, on_gpu
+from edge.detectors._cuda import Buffer, Stream, compiled, driver, gpu, on_gpu
 from edge.detectors._engines import EngineKey, EngineStore
 from edge.detectors._network import NetworkOptions, check_inputs
-from edge.detectors._tensorrt import Progress, build, library, make_log
-from edge.digest import file_digest
-from edge.errors import DetectorStalled, ModelError, ModelMismatch
+from edge.detectors._tensorrt import build, library, make_log
+from edge.detectors._weights import digest_of
+from edge.errors import DetectorStalled, MissingDependency, ModelError, ModelMismatch
 
 if TYPE_CHECKING:
     import tensorrt
@@ -41,19 +42,28 @@ DTYPES = {
 class Options(NetworkOptions):
     """A network on TensorRT."""
 
+    builds: ClassVar[Literal["never", "faster", "otherwise"]] = "otherwise"
+
     kind: Literal["tensorrt"]
     precision: Annotated[
-        Literal["fp32", "fp16", "int8"],
+        Literal["auto", "fp32", "fp16", "int8"],
         Field(
-            description="What the model file holds; TensorRT runs each layer as the file says.",
-            examples=["fp16"],
+            description="What the model file holds; TensorRT runs each layer as the file says. "
+            "`auto` is what the card says of the file.",
+            examples=["auto"],
         ),
-    ] = "fp32"
+    ] = "auto"
 
     def require(self) -> None:
         """Look for TensorRT, pycuda and a GPU; see `NetworkOptions`."""
         library()
         driver()
+
+    def key(self, path: Path, card: Card) -> EngineKey:
+        """Model, version, device and precision; see `NetworkOptions`."""
+        sha256 = digest_of(path)
+        precision = card.precision_of(sha256) if self.precision == "auto" else self.precision
+        return EngineKey(card.name, sha256, self.kind, library().__version__, str(gpu()), precision)
 
     def open(self, path: Path, card: Card, engines: Path) -> TensorRtBackend:
         """Open the engine that was built from an ONNX file on this box; see `NetworkOptions`.
@@ -68,44 +78,18 @@ class Options(NetworkOptions):
             ModelMismatch: There is one for another device, version, network or precision.
             ModelError: It is damaged, or TensorRT refuses it.
         """
-        key, store = self._key(path, card), EngineStore(engines)
+        key, store = self.key(path, card), EngineStore(engines)
         return TensorRtBackend(store.read(key), card, engines / key.file_name)
 
-    def is_built(self, path: Path, card: Card, engines: Path) -> bool:
-        """Whether `open` would find an engine; costs the hash of the ONNX file and one header."""
-        return EngineStore(engines).has(self._key(path, card))
-
-    def build(
-        self, path: Path, card: Card, engines: Path, progress: Progress | None = None
-    ) -> Path:
-        """Build the engine and keep it; minutes on a Jetson, in any thread.
-
-        Args:
-            path: The ONNX file.
-            card: Its card.
-            engines: Where engines are kept.
-            progress: Told how far it is; may end it.
-
-        Returns:
-            The engine's file.
-
-        Raises:
-            ModelError: It cannot be parsed, built or kept, or `progress` ended it.
-            ModelMismatch: The file is not what card or `precision` say.
-            MissingDependency: No TensorRT, no pycuda or no GPU.
-        """
-        key, store = self._key(path, card), EngineStore(engines)
+    def made(self, path: Path, card: Card, store: EngineStore, progress: Progress) -> bytes:
+        """Build the engine, and compile the kernel that feeds it; see `NetworkOptions`."""
+        key = self.key(path, card)
         with on_gpu(ModelError, f"{path} cannot be built"):
-            engine, notes = build(path, card, self.precision, store.notes(key), progress)
-        kept = store.keep(key, engine)
+            engine, notes = build(path, card, key.precision, store.notes(key), progress)
         store.keep_notes(key, notes)
-        return kept
-
-    def _key(self, path: Path, card: Card) -> EngineKey:
-        version = library().__version__
-        return EngineKey(
-            card.name, file_digest(path), self.kind, version, str(gpu()), self.precision
-        )
+        with suppress(MissingDependency):  # `open` says what is missing, and does without
+            compiled(gpu().capability, store.folder)
+        return engine
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ time still answers some.
 
 An engine that failed is closed and loaded again; one that hangs is left to its thread, and loaded
 again in another. Until then every caller is told why at once, and nobody waits.
+
+A faster engine may take over while cameras run: it is loaded beside the one in service, which
+answers until then, and goes in between two runs. Both are in memory for that moment.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edge.backoff import back_off_s
-from edge.detectors import Backend, Load, Tensor, Tensors
+from edge.detectors import Backend, Load, Tensor, Tensors, takes_frames
 from edge.errors import DetectorStalled
 
 log = logging.getLogger("edge.batcher")
@@ -52,6 +55,7 @@ class Batcher:
 
     Attributes:
         max_batch: How many pictures one run takes.
+        takes_frames: Whether it makes the tensors itself; see `FrameBackend`.
         n_failures: Runs that failed or hung, and engines that could not be loaded again.
         n_rebuilds: Engines that were loaded again.
 
@@ -72,12 +76,13 @@ class Batcher:
         self._deadline_s = deadline_s
         self._back_off = back_off
         backend = load()
-        self.max_batch = backend.max_batch
+        self.max_batch, self.takes_frames = backend.max_batch, takes_frames(backend)
         self.n_failures = self.n_rebuilds = 0
         # All below is changed under this lock, and its waiters are told.
         self._changed = threading.Condition()
         self._waiting: deque[_Request] = deque()
         self._is_closed = False
+        self._next: Backend | None = None  # loaded, and about to take over
         self._trouble = ""  # why there is no engine now
         self._n_in_a_row = 0
         self._n_in_time = 1  # pictures that half the deadline has room for, as far as is known
@@ -112,14 +117,37 @@ class Batcher:
                 "the engine hangs or has more cameras than it can carry"
             ) from None
 
+    def replace(self, load: Load) -> None:
+        """Go over to another engine of the same network; no caller notices but by its speed.
+
+        Loads it in the caller's thread, which may take seconds.
+
+        Args:
+            load: Opens it, now and whenever it has to be replaced.
+
+        Raises:
+            ModelError, MissingDependency: It cannot be loaded; the one in service stays.
+        """
+        unused: Backend | None = load()
+        with self._changed:
+            if not self._is_closed:
+                self._load = load
+                unused, self._next = self._next, unused
+                self._changed.notify_all()
+        if unused is not None:
+            _close(unused)
+
     def close(self) -> None:
         """Stop after the current run; safe to call twice."""
         with self._changed:
             self._is_closed = True
             self._dismiss("the engine is closed")
+            unused, self._next = self._next, None
             self._changed.notify_all()
         # A run that hangs keeps its engine: closing it underneath would crash the process.
         self._thread.join(timeout=self._deadline_s)
+        if unused is not None:
+            _close(unused)
 
     def _engine_thread(self, backend: Backend | None) -> threading.Thread:
         return threading.Thread(
@@ -129,11 +157,14 @@ class Batcher:
     def _serve(self, backend: Backend | None) -> None:
         """The engine's thread: run what is asked, and load again what failed."""
         while True:
-            backend = backend or self._loaded_again()
+            backend = self._taken_over(backend) or self._loaded_again()
             if backend is None:
                 return
             group = self._gather()
             if not group:
+                with self._changed:
+                    if self._is_mine():
+                        continue
                 _close(backend)
                 return
             began = time.monotonic()
@@ -147,13 +178,20 @@ class Batcher:
                 self._succeed(group, answers, time.monotonic() - began)
 
     def _gather(self) -> list[_Request]:
-        """The next requests whose callers still wait; none when this thread is to end."""
+        """The next requests whose callers still wait, all of one form.
+
+        None when this thread is to end or to take another engine.
+        """
         group: list[_Request] = []
         with self._changed:
-            while not group and self._is_mine():
-                self._changed.wait_for(lambda: self._waiting or not self._is_mine())
+            while not group and self._is_mine() and self._next is None:
+                self._changed.wait_for(
+                    lambda: self._waiting or self._next is not None or not self._is_mine()
+                )
                 n_most = min(self.max_batch, self._n_in_time)
                 while self._is_mine() and self._waiting and len(group) < n_most:
+                    if group and not _stackable(group[0], self._waiting[0]):
+                        break
                     request = self._waiting.popleft()
                     if request.answer.set_running_or_notify_cancel():
                         group.append(request)
@@ -231,14 +269,36 @@ class Batcher:
             if request.answer.set_running_or_notify_cancel():
                 request.answer.set_exception(self._stalled(why))
 
+    def _taken_over(self, backend: Backend | None) -> Backend | None:
+        """The engine that is to serve from now on: the same, or the one that was loaded beside."""
+        with self._changed:
+            if self._next is None or not self._is_mine():
+                return backend
+            old, backend, self._next = backend, self._next, None
+            self._serve_with(backend)
+            self._n_in_time = 1  # nothing is known of its speed
+        log.info("detector %s: another engine took over", self._name)
+        if old is not None:
+            _close(old)
+        return backend
+
+    def _serve_with(self, backend: Backend) -> None:
+        """Note what answers from now on; under lock."""
+        self._trouble = ""
+        self.max_batch, self.takes_frames = backend.max_batch, takes_frames(backend)
+
     def _loaded_again(self) -> Backend | None:
         """A new engine, after as many attempts as it takes; None when this thread is to end."""
         while True:
             with self._changed:
                 wait_s = self._back_off(self._n_in_a_row)
-                self._changed.wait_for(lambda: not self._is_mine(), wait_s)
+                self._changed.wait_for(
+                    lambda: self._next is not None or not self._is_mine(), wait_s
+                )
                 if not self._is_mine():
                     return None
+            if (successor := self._taken_over(None)) is not None:
+                return successor
             try:
                 backend = self._load()
             except BaseException as exc:  # noqa: BLE001 - tried again, and said
@@ -248,8 +308,7 @@ class Batcher:
                 continue
             with self._changed:
                 if self._is_mine():
-                    self._trouble = ""
-                    self.max_batch = backend.max_batch
+                    self._serve_with(backend)
                     self.n_rebuilds += 1
                     log.warning(
                         "detector %s: loaded again, %d times so far", self._name, self.n_rebuilds
@@ -263,6 +322,11 @@ class Batcher:
 
     def _stalled(self, why: str) -> DetectorStalled:
         return DetectorStalled(f"detector {self._name}: {why}")
+
+
+def _stackable(one: _Request, other: _Request) -> bool:
+    """Whether two may share a run: tensors with tensors, frames with frames."""
+    return all(value.dtype == other.inputs[name].dtype for name, value in one.inputs.items())
 
 
 def _close(backend: Backend) -> None:

@@ -11,10 +11,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 from edge.commands import Caller, CommandFailed, Picture, Replay
+from edge.errors import SinkError
 from edge.event import RuleState
 from edge.runtime.arming import Disarming
 from edge.runtime.camera import Camera
 from edge.runtime.service import Service
+from edge.sinks import Publisher
+from edge.sinks.mqtt import MqttSink
 from edge.snapshot import jpeg
 
 SNAPSHOT_S = 6.0
@@ -25,25 +28,20 @@ class LocalBox:
     """This box.
 
     Args:
-        service: Gives the service in force now; a reload replaces it.
+        service: Its cameras.
+        publisher: What delivered messages can be sent again through.
         reload: Reads the configuration again; gives the short hash of the one in force, or raises
             `CommandFailed`.
-        replay: Sends delivered messages again, from a number or a time on.
     """
 
-    def __init__(
-        self,
-        service: Callable[[], Service],
-        reload: Callable[[], str],
-        replay: Callable[[int | datetime], Replay],
-    ) -> None:
+    def __init__(self, service: Service, publisher: Publisher, reload: Callable[[], str]) -> None:
         self._service = service
+        self._publisher = publisher
         self._reload = reload
-        self._replay = replay
 
     def look(self) -> dict[str, str]:
         """State of every camera, by id."""
-        return {camera.name: camera.status.state for camera in self._service().cameras}
+        return {camera.name: camera.status.state for camera in self._service.cameras}
 
     def snapshot(self, camera: str, max_bytes: int) -> Picture:
         """The camera's next picture.
@@ -90,11 +88,21 @@ class LocalBox:
         return self._reload()
 
     def replay(self, start: int | datetime) -> Replay:
-        """Send again what was delivered."""
-        return self._replay(start)
+        """Send delivered messages again through the broker they went to.
+
+        Raises:
+            CommandFailed: They cannot be read.
+        """
+        for outlet in self._publisher.outlets:
+            if isinstance(outlet, MqttSink):
+                try:
+                    return Replay(*outlet.replay(start))
+                except SinkError as exc:
+                    raise CommandFailed(str(exc)) from exc
+        raise CommandFailed("nothing here sends to a broker")
 
     def _camera(self, name: str) -> Camera:
-        cameras = {camera.name: camera for camera in self._service().cameras}
+        cameras = {camera.name: camera for camera in self._service.cameras}
         if name not in cameras:
             known = ", ".join(sorted(cameras)) or "none"
             raise CommandFailed(f"no camera {name} is being watched; there are: {known}")

@@ -12,22 +12,23 @@ import signal
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TypeAlias
 
 import cv2
 
-from edge.commands import CommandFailed, Replay
-from edge.config import Config, load
-from edge.errors import ConfigError, SinkError
+from edge.commands import CommandFailed
+from edge.config import Config, ConfigUnusable, Problem, load
+from edge.config.history import History
+from edge.errors import EdgeError
+from edge.message import CONFIG
 from edge.runtime import supervisor
 from edge.runtime.box import LocalBox
 from edge.runtime.desk import Desk
+from edge.runtime.notice import in_force, refused
 from edge.runtime.service import Service, origin_of
 from edge.sinks import Publisher, open_publisher
-from edge.sinks.mqtt import MqttSink
 
 log = logging.getLogger("edge.daemon")
 
@@ -69,16 +70,16 @@ class Daemon:
             n_ended = publisher.end_open("the appliance was restarted", datetime.now(timezone.utc))
             if n_ended:
                 log.warning("ended %d incidents that an earlier run left open", n_ended)
-            self._service = Service(self._config, publisher)
-            box = LocalBox(lambda: self._service, self._ask_reload, partial(_replay, publisher))
-            self._desk = Desk(box, lambda: publisher.origin)
-            self._listen(publisher)
-            self._service.start()
+            service = Service(self._config, publisher)
+            desk = Desk(LocalBox(service, publisher, self._ask_reload), publisher)
+            service.start()
+            self._note(publisher)
+            desk.hear(self._config.appliance)
             supervisor.notify("READY=1\nSTATUS=watching")
-            self._attend(publisher)
+            self._attend(service, publisher, desk)
             supervisor.notify("STOPPING=1")
-            self._desk.close()
-            self._service.stop("the appliance was stopped")
+            desk.close()
+            service.stop("the appliance was stopped")
         finally:
             publisher.close()
         log.info("stopped")
@@ -92,15 +93,15 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, note)
 
-    def _attend(self, publisher: Publisher) -> None:
+    def _attend(self, service: Service, publisher: Publisher, desk: Desk) -> None:
         """Health, watchdog and reloads until a signal to stop."""
         watchdog_s = supervisor.watchdog_s()
         health_due = time.monotonic()
         while True:
             if time.monotonic() >= health_due:
-                self._service.say_health(self._desk.counts)
+                service.say_health(desk.counts)
                 health_due = time.monotonic() + HEALTH_S
-            if watchdog_s is not None and not self._service.is_stuck:
+            if watchdog_s is not None and not service.is_stuck:
                 supervisor.notify("WATCHDOG=1")
             wait_s = min(watchdog_s or HEALTH_S, max(0.0, health_due - time.monotonic()))
             try:
@@ -109,43 +110,16 @@ class Daemon:
                 continue
             if isinstance(asked, int) and asked != signal.SIGHUP:
                 return
-            self._reload_now(publisher)
+            self._try_reload(service, publisher)
+            desk.hear(self._config.appliance)
             if not isinstance(asked, int):
                 asked.put(self._refusal)
 
-    def _reload_now(self, publisher: Publisher) -> None:
-        """Go over to the new configuration, or stay with the old one where that cannot be used."""
-        self._refusal = "this configuration cannot change"
-        if self._reload is None:
-            return
-        try:
-            config = self._reload()
-        except ConfigError as exc:
-            log.error("reload refused, the configuration in force stays: %s", exc)
-            self._refusal = str(exc)
-            return
-        self._refusal = ""
-        if config.appliance.storage != self._config.appliance.storage:
-            log.warning("storage: changes take effect at the next start")
-        log.info("reloading: configuration %s", config.short_hash)
-        disarmed = self._service.disarmed
-        self._service.stop("the configuration was reloaded")
-        publisher.reopen(origin_of(config), [config.appliance.mqtt], config.folder)
-        self._config = config
-        self._service = Service(config, publisher, disarmed=disarmed)
-        self._listen(publisher)
-        self._service.start()
-
-    def _listen(self, publisher: Publisher) -> None:
-        """Hear commands, where the configuration in force allows some."""
-        allowed = self._config.appliance.commands
-        self._desk.follow(allowed, self._config.appliance.mqtt.root)
-        for outlet in publisher.outlets:
-            if isinstance(outlet, MqttSink) and allowed is not None:
-                outlet.hear(("cmd/+", "cmd/+/+"), partial(self._desk.take, answer=outlet.answer))
-
     def _ask_reload(self) -> str:
-        """Have `run` reload; from another thread.
+        """Have `run` reload, and wait for it; from another thread.
+
+        Returns:
+            Short hash of the configuration then in force.
 
         Raises:
             CommandFailed: The new configuration cannot be used, or it takes too long.
@@ -160,20 +134,71 @@ class Daemon:
             raise CommandFailed(f"refused, the configuration in force stays: {refusal}")
         return self._config.short_hash
 
+    def _try_reload(self, service: Service, publisher: Publisher) -> None:
+        """Take up what the files say now; where that cannot be, what is in force goes on."""
+        self._refusal = "there is no folder to read it from"
+        if self._reload is None:
+            return
+        try:
+            config = self._keeping_all(self._reload())
+            self._warn(config)
+            found = service.change(config)
+        except ConfigUnusable as exc:
+            self._refusal = str(exc)
+            log.error("reload refused, the configuration in force stays: %s", exc)
+            publisher.state(CONFIG, refused(self._config, exc.problems, datetime.now(timezone.utc)))
+            return
+        except EdgeError as exc:
+            self._refusal = str(exc)
+            log.error("reload refused, the configuration in force stays: %s", exc)
+            why = Problem(str(self._config.folder), 0, 0, "", str(exc))
+            publisher.state(CONFIG, refused(self._config, [why], datetime.now(timezone.utc)))
+            return
+        self._refusal = ""
+        self._config = config
+        self._note(publisher)
+        log.info(
+            "configuration %s in force: %d cameras go on, %d began anew, %d are new, %d stopped",
+            config.short_hash,
+            len(found.keep),
+            len(found.restart),
+            len(found.start),
+            len(found.stop),
+        )
 
-def _replay(publisher: Publisher, start: int | datetime) -> Replay:
-    """Send delivered messages again through the broker they went to.
+    def _keeping_all(self, config: Config) -> Config:
+        """The same configuration, if no camera that is watched now was set aside in it.
 
-    Raises:
-        CommandFailed: They cannot be read.
-    """
-    for outlet in publisher.outlets:
-        if isinstance(outlet, MqttSink):
-            try:
-                return Replay(*outlet.replay(start))
-            except SinkError as exc:
-                raise CommandFailed(str(exc)) from exc
-    raise CommandFailed("nothing here sends to a broker")
+        A slip of the pen must not end the watching; a camera that was never watched is set aside
+        and holds nobody up.
+
+        Raises:
+            ConfigUnusable: One was.
+        """
+        watched = {camera.camera for camera in self._config.cameras if camera.enabled}
+        if watched & {name for name, _ in config.rejected}:
+            raise ConfigUnusable(config.problems)
+        return config
+
+    def _warn(self, config: Config) -> None:
+        for problem in config.problems:
+            log.warning("%s", problem)
+        if config.appliance.storage != self._config.appliance.storage:
+            log.warning("storage: changes take effect at the next start")
+
+    def _note(self, publisher: Publisher) -> None:
+        """Say what is in force, and keep a copy of its files."""
+        now = datetime.now(timezone.utc)
+        publisher.state(CONFIG, in_force(self._config, now))
+        if self._reload is None:
+            return
+        if self._config.rejected:
+            return  # a folder with errors in it is nothing to go back to
+        try:
+            storage = self._config.appliance.storage.path
+            History(storage).keep(self._config.folder, self._config.sha256, now)
+        except OSError as exc:
+            log.error("no copy of the configuration was kept: %s", exc)
 
 
 def _publisher(config: Config) -> Publisher:

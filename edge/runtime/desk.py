@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 
 from edge.commands import (
     Admitted,
@@ -26,8 +27,10 @@ from edge.commands import (
     Reply,
     run,
 )
-from edge.message import Origin, encode
-from edge.sinks import Incoming, Post
+from edge.config import Appliance
+from edge.message import encode
+from edge.sinks import Incoming, Post, Publisher
+from edge.sinks.mqtt import MqttSink
 
 _log = logging.getLogger("edge.commands")
 
@@ -50,12 +53,12 @@ class Desk:
 
     Args:
         box: What commands can do.
-        origin: Gives who is speaking now.
+        publisher: Who is speaking, and through what.
     """
 
-    def __init__(self, box: Box, origin: Callable[[], Origin]) -> None:
+    def __init__(self, box: Box, publisher: Publisher) -> None:
         self._box = box
-        self._origin = origin
+        self._publisher = publisher
         self._root = ""
         self._gate = Gate(Options(allow=("ping",)), datetime.now(timezone.utc))
         self._is_open = False
@@ -65,17 +68,16 @@ class Desk:
         self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
         self._thread.start()
 
-    def follow(self, options: Options | None, root: str) -> None:
-        """Obey a configuration; the ids seen are remembered.
-
-        Args:
-            options: What is allowed; None for nothing, then nothing is heard.
-            root: First level of every topic.
-        """
-        self._root = root
-        self._is_open = options is not None
-        if options is not None:
-            self._gate.options = options
+    def hear(self, appliance: Appliance) -> None:
+        """Hear what a configuration allows, on every broker it has; the ids seen are remembered."""
+        self._root = appliance.mqtt.root
+        self._is_open = appliance.commands is not None
+        if appliance.commands is None:
+            return
+        self._gate.options = appliance.commands
+        for outlet in self._publisher.outlets:
+            if isinstance(outlet, MqttSink):
+                outlet.hear(("cmd/+", "cmd/+/+"), partial(self.take, answer=outlet.answer))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -158,7 +160,7 @@ class Desk:
         _log.warning("command on %r: %s: %s%s", incoming.topic[-80:], outcome, why, more)
 
     def _reply(self, incoming: Incoming, outcome: Outcome, id_: str) -> Reply:
-        origin = self._origin()
+        origin = self._publisher.origin
         verb = incoming.topic.partition("/cmd/")[2].partition("/")[0]
         return Reply(
             site=origin.site,

@@ -3,47 +3,38 @@
 from __future__ import annotations
 
 import logging
-import platform
 import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 
-from edge import __version__
 from edge.config import Config
+from edge.config.changes import Changes, changes
 from edge.config.schema import Camera as CameraOptions
-from edge.detectors import Engine, Models, open_engine
+from edge.detectors import Backend, Engine, EngineOptions, Load, Models, open_engine
+from edge.errors import ModelMismatch
 from edge.event import RuleState
 from edge.message import (
-    About,
-    BrokerHealth,
-    CameraAbout,
     CameraStatus,
     Health,
-    ModelAbout,
     Origin,
-    RuleAbout,
     camera_status_topic,
     is_level,
     rule_state_topic,
     rule_status,
 )
+from edge.runtime.about import about, broker_health, retained_topics
 from edge.runtime.arming import Disarming
 from edge.runtime.batcher import Batcher
+from edge.runtime.builder import Builder
 from edge.runtime.camera import Camera, Reports
 from edge.runtime.clock import BoxClock
 from edge.runtime.reader import Reader
 from edge.runtime.standing import Status
 from edge.runtime.wiring import pipeline_of
 from edge.sinks import Publisher
-from edge.sinks.mqtt import MqttSink
 
 log = logging.getLogger("edge.service")
-
-_LIBRARIES = (
-    "av", "numpy", "onnxruntime", "opencv-python-headless", "openvino", "paho-mqtt", "scipy",
-    "tensorrt",
-)  # fmt: skip
 
 
 def origin_of(config: Config) -> Origin:
@@ -57,69 +48,150 @@ class Service:
     Args:
         config: What to do.
         publisher: Where everything said goes; it outlives this service.
-        disarmed: By camera, what an earlier service had disarmed and goes on being so.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        publisher: Publisher,
-        *,
-        disarmed: Mapping[str, Iterable[Disarming]] | None = None,
-    ) -> None:
+    def __init__(self, config: Config, publisher: Publisher) -> None:
         self._config = config
         self._publisher = publisher
         self._origin = origin_of(config)
-        self._disarmed = disarmed or {}
+        storage = config.appliance.storage.path
+        self._models = Models.on_this_machine(storage)
+        self._builder = Builder(storage, self._models)
+        self._disarmed: dict[str, tuple[Disarming, ...]] = {}  # over a restart of their cameras
         self._engines: dict[str, tuple[Engine, str]] = {}
-        self._cameras: list[Camera] = []
+        self._cameras: dict[str, Camera] = {}
+        self._off: dict[str, Status] = {}
         self._clock = BoxClock()
         self._started = time.monotonic()
 
     @property
     def cameras(self) -> tuple[Camera, ...]:
         """The cameras being watched."""
-        return tuple(self._cameras)
-
-    @property
-    def disarmed(self) -> dict[str, tuple[Disarming, ...]]:
-        """Rules whose events are kept back now, by camera."""
-        return {camera.name: camera.disarmed for camera in self._cameras}
+        return tuple(self._cameras.values())
 
     @property
     def is_stuck(self) -> bool:
         """Some camera has not moved for so long that only a restart helps."""
-        return any(camera.is_stuck for camera in self._cameras)
+        return any(camera.is_stuck for camera in self.cameras)
 
     def start(self) -> None:
         """Load the detectors, say what this box is, and begin to watch."""
-        watched = [camera for camera in self._config.cameras if camera.enabled]
-        for options in watched:
-            name = options.analyse.detector
-            if name not in self._engines:
-                self._engines[name] = self._open(name)
-        self._cameras = [self._camera(options) for options in watched]
-        self._publisher.about(self._about())
-        self._publisher.keep_only(self._subtopics())
-        now = datetime.now(timezone.utc)
-        for options in self._config.cameras:
-            if not options.enabled:
-                self._report_status(
-                    options.camera, Status("disabled", "switched off in its file", now)
-                )
-        for name, problems in self._config.rejected:
-            why = f"its file has {len(problems)} problems: {problems[0]}".splitlines()[0]
-            log.error("camera %s: set aside: %s", name, why)
-            if is_level(name):  # else its file's name can stand in no topic: the log has it
-                self._report_status(name, Status("disabled", why, now))
-        for camera in self._cameras:
+        for name in self._detectors():
+            self._engines[name] = self._open(name)
+        self._watch(options for options in self._config.cameras if options.enabled)
+
+    def change(self, config: Config) -> Changes:
+        """Go over to another configuration; cameras it leaves as they are go on, tracks and all.
+
+        Detectors are loaded first, while all cameras go on. One that could not have its model is
+        tried again.
+
+        Args:
+            config: Without errors, of the same `storage`.
+
+        Returns:
+            What was done.
+
+        Raises:
+            EdgeError: A detector cannot be had at all; nothing was changed.
+            SinkError: A new outlet cannot use a local file; events go on to the outbox only.
+        """
+        found = changes(self._config, config)
+        before, self._config = self._config, config
+        try:
+            engines = self._engines_for(before)
+        except BaseException:
+            self._config = before
+            raise
+        old, self._engines = self._engines, engines
+        by_name = {options.camera: options for options in config.cameras}
+        restart = {name for name, _ in found.restart} | {
+            name
+            for name in found.keep
+            if engines[detector := by_name[name].analyse.detector] is not old.get(detector)
+        }
+        self._retire([*found.stop, *restart])
+        self._origin = origin_of(config)
+        self._publisher.reopen(self._origin, [config.appliance.mqtt], config.folder)
+        for engine, reason in old.values():
+            if (engine, reason) not in engines.values():
+                engine.close()
+        self._watch(by_name[name] for name in by_name if name in {*found.start, *restart})
+        return found
+
+    def _engines_for(self, before: Config) -> dict[str, tuple[Engine, str]]:
+        """What the configuration's detectors run on: those in service where nothing differs."""
+        engines: dict[str, tuple[Engine, str]] = {}
+        fresh: list[Engine] = []
+        try:
+            for name in self._detectors():
+                options = self._config.appliance.detectors[name]
+                is_same = before.appliance.detectors.get(name) == options
+                known = self._engines.get(name) if is_same else None
+                if known is None or known[1]:  # what is less than was asked for may be had now
+                    opened = self._open(name)
+                    if known is not None and known[1] == opened[1]:
+                        opened[0].close()
+                    else:
+                        fresh.append(opened[0])
+                        known = opened
+                engines[name] = known
+        except BaseException:
+            for engine in fresh:
+                engine.close()
+            raise
+        return engines
+
+    def _detectors(self) -> list[str]:
+        """Names of the detectors that some camera uses."""
+        used = (camera.analyse.detector for camera in self._config.cameras if camera.enabled)
+        return list(dict.fromkeys(used))
+
+    def _watch(self, cameras: Iterable[CameraOptions]) -> None:
+        """Begin to watch some cameras, and say what this box is and what is not watched."""
+        new = [self._camera(options) for options in cameras]
+        self._cameras |= {camera.name: camera for camera in new}
+        models = [engine.model for engine, _ in self._engines.values()]
+        self._publisher.about(about(self._config, self._origin, models))
+        self._publisher.keep_only(retained_topics(self._config))
+        self._report_off()
+        for camera in new:
             camera.start()
+
+    def _report_off(self) -> None:
+        """Say which cameras are not watched, and since when."""
+        off = {c.camera: "switched off in its file" for c in self._config.cameras if not c.enabled}
+        for name, problems in self._config.rejected:
+            off[name] = f"its file has {len(problems)} problems: {problems[0]}".splitlines()[0]
+            log.error("camera %s: set aside: %s", name, off[name])
+        now, before = datetime.now(timezone.utc), self._off
+        # A file whose name can stand in no topic is in the log alone.
+        self._off = {
+            name: before[name]
+            if name in before and before[name].why == why
+            else Status("disabled", why, now)
+            for name, why in off.items()
+            if is_level(name)
+        }
+        for name, status in self._off.items():
+            if before.get(name) is not status:
+                self._report_status(name, status)
+
+    def _retire(self, names: Iterable[str]) -> None:
+        """Stop watching some cameras."""
+        retired = [self._cameras.pop(name) for name in names]
+        self._disarmed = {camera.name: camera.disarmed for camera in retired}
+        for camera in retired:
+            camera.request_stop()
+        for camera in retired:
+            camera.stop("the configuration was reloaded")
 
     def stop(self, reason: str) -> None:
         """Stop watching and end what is open, for the reason given."""
-        for camera in self._cameras:
+        self._builder.close()
+        for camera in self.cameras:
             camera.request_stop()
-        for camera in self._cameras:
+        for camera in self.cameras:
             camera.stop(reason)
         for engine, _ in self._engines.values():
             engine.close()
@@ -139,23 +211,46 @@ class Service:
                 outbox=self._publisher.outbox_health,
                 broker=broker_health(self._publisher),
                 commands=dict(commands) if commands else None,
-                cameras={camera.name: camera.figures() for camera in self._cameras},
+                cameras={camera.name: camera.figures() for camera in self.cameras},
             )
         )
 
     def _open(self, name: str) -> tuple[Engine, str]:
         """The engine behind a detector's name, and why it is less than was asked for."""
-        models = Models.on_this_machine(self._config.appliance.storage.path)
-        engine, reason = open_engine(
-            self._config.appliance.detectors[name],
-            models,
-            lambda load: Batcher(load, name=name),
-        )
+        batchers: list[Batcher] = []
+        later: list[EngineOptions] = []
+
+        def serve(load: Load) -> Backend:
+            batchers.append(Batcher(load, name=name))
+            return batchers[-1]
+
+        options = self._config.appliance.detectors[name]
+        engine, reason = open_engine(options, self._models, serve, later.append)
+        for better in later:
+            self._builder.build(better, partial(self._go_over, better, engine, batchers[-1]))
         if reason:
             log.error("detector %s: %s", name, reason)
         else:
             log.info("detector %s: %s", name, engine.model)
         return engine, reason or ""
+
+    def _go_over(self, better: EngineOptions, engine: Engine, batcher: Batcher) -> None:
+        """Let another kind run the network from now on; trackers and rules notice nothing.
+
+        Raises:
+            ModelError, MissingDependency: It cannot; what is in service stays.
+        """
+
+        def serve(load: Load) -> Backend:
+            batcher.replace(load)
+            return batcher
+
+        if (key := better.engine_key(self._models)).model_sha256 != engine.model.sha256:
+            raise ModelMismatch(
+                f"the weights of {key.model} were replaced: expected {engine.model}, got "
+                f"{key.model}@{key.model_sha256[:8]}; restart edge to use the new file"
+            )
+        better.engine(self._models, serve)
 
     def _camera(self, options: CameraOptions) -> Camera:
         engine, degraded = self._engines[options.analyse.detector]
@@ -193,66 +288,3 @@ class Service:
         self._publisher.state(
             rule_state_topic(camera, rule), rule_status(self._origin, camera, rule, state)
         )
-
-    def _subtopics(self) -> set[str]:
-        """Every retained topic this configuration has."""
-        found = {camera_status_topic(name) for name, _ in self._config.rejected if is_level(name)}
-        for camera in self._config.cameras:
-            found.add(camera_status_topic(camera.camera))
-            if camera.enabled:
-                found |= {rule_state_topic(camera.camera, rule.name) for rule in camera.rules}
-        return found
-
-    def _about(self) -> About:
-        models = {engine.model for engine, _ in self._engines.values()}
-        return About(
-            site=self._origin.site,
-            node=self._origin.node,
-            software=_software(),
-            models=tuple(
-                ModelAbout(ref=str(model), name=model.name, sha256=model.sha256)
-                for model in sorted(models, key=str)
-            ),
-            config=self._config.sha256,
-            cameras=tuple(
-                CameraAbout(camera=camera.camera, name=camera.name)
-                for camera in self._config.cameras
-            ),
-            rules=tuple(
-                RuleAbout(
-                    camera=camera.camera,
-                    rule=rule.name,
-                    kind=rule.kind,
-                    priority=rule.priority,
-                )
-                for camera in self._config.cameras
-                for rule in camera.rules
-            ),
-        )
-
-
-def broker_health(publisher: Publisher) -> BrokerHealth | None:
-    """The link to the broker, of the first sink that has one; None while it never had one."""
-    links = [outlet.link for outlet in publisher.outlets if isinstance(outlet, MqttSink)]
-    link = next((link for link in links if link.is_connected and link.since), None)
-    if link is None or link.since is None:
-        return None
-    return BrokerHealth(
-        place=link.place,
-        since=link.since,
-        attempts=link.attempts,
-        unheard=link.unheard,
-        trouble=link.last_error or None,
-        trouble_at=link.last_error_at,
-    )
-
-
-def _software() -> dict[str, str]:
-    """Versions of what decides, by name."""
-    found = {"edge": __version__, "python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # JetPack brings some of them without pip's notice
-            continue
-    return found

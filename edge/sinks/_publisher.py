@@ -16,6 +16,7 @@ from edge.event import Event
 from edge.message import (
     ABOUT,
     AUDIT,
+    CONFIG,
     About,
     Evidence,
     Health,
@@ -139,10 +140,10 @@ class Publisher:
         """Remove every state this node ever retained that is not one of these.
 
         Call at start and after a reload, with all camera statuses and rule states there are now;
-        the node's own `status`, `about` and `audit` stay in any case.
+        the node's own `status`, `about`, `config` and `audit` stay in any case.
         """
         with self._lock:
-            kept = {*subtopics, ABOUT, AUDIT}
+            kept = {*subtopics, ABOUT, AUDIT, CONFIG}
             self._values = {name: value for name, value in self._values.items() if name in kept}
             for outlet in self._outlets:
                 outlet.keep_only(kept)

@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.config import load
 from edge.message import Health
-from edge.runtime.service import broker_health
+from edge.runtime.about import broker_health
 from edge.sinks import Publisher
 from edge.sinks._address import Address
 from edge.sinks._session import Introduction, Session

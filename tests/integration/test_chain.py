@@ -327,6 +327,10 @@ def test_a_reload_takes_a_good_configuration_and_leaves_a_bad_one(
             (folder / "appliance.yaml").write_text("version: 1\nsite: [")
             box.process.send_signal(signal.SIGHUP)
             wait_for(lambda: "reload refused" in box.output, 10, "the mistake went unsaid", box)
+            wait_for(lambda: room.state("config")["state"] == "refused", 10, "no notice", box)
+            notice = room.state("config")
+            assert notice["config"] == after
+            assert (notice["n_problems"], notice["problems"][0]["file"]) == (1, "appliance.yaml")
             seen = len(room.crossings())
             wait_for(lambda: len(room.crossings()) > seen, 30, "watching stopped", box)
             assert room.state("about")["config"] == after
@@ -335,3 +339,59 @@ def test_a_reload_takes_a_good_configuration_and_leaves_a_bad_one(
             box.process.kill()
             room.close()
     assert "Traceback" not in box.output
+
+
+def test_a_reload_leaves_alone_the_cameras_it_does_not_change(
+    tmp_path: Path, broker: Mosquitto
+) -> None:
+    """The others keep connection, tracks and what is open; a slip in one file stops nothing."""
+    room = ControlRoom(broker.port)
+    with RtspCamera(walk(tmp_path / "walk.mp4")) as camera:
+        folder = configuration(tmp_path / "box", camera.url, broker.port)
+        yard = folder / "cameras" / "yard.yaml"
+        gate = folder / "cameras" / "gate.yaml"
+        good = yard.read_text().replace("camera: yard", "camera: gate")
+        gate.write_text(good)
+        box = Appliance(folder)
+
+        def since(name: str) -> str:
+            state = room.state(f"camera/{name}/status")
+            return str(state["since"]) if state.get("state") == "watching" else ""
+
+        def reload() -> None:
+            box.process.send_signal(signal.SIGHUP)
+
+        try:
+            wait_for(lambda: since("yard") and since("gate"), 20, "not watched", box)
+            yards, gates = since("yard"), since("gate")
+
+            gate.write_text(good.replace("name: inside", "name: within"))
+            reload()
+            wait_for(lambda: room.state("camera/gate/state/within"), 20, "not reloaded", box)
+            wait_for(lambda: since("gate") not in ("", gates), 20, "not watched again", box)
+            assert since("yard") == yards
+            assert "1 cameras go on, 1 began anew" in box.output
+
+            gates = since("gate")
+            gate.write_text(good.replace("zone: ", "zone: not-"))
+            (folder / "cameras" / "pier.yaml").write_text(
+                good.replace("camera: gate", "camera: pier")
+            )
+            reload()
+            wait_for(lambda: room.state("config")["state"] == "refused", 10, "no notice", box)
+            assert (since("yard"), since("gate")) == (yards, gates)
+
+            gate.unlink()
+            reload()
+            wait_for(lambda: since("pier"), 20, "the new camera is not watched", box)
+            wait_for(lambda: not room.state("camera/gate/status"), 10, "its status stays", box)
+            assert since("yard") == yards
+            assert room.state("config")["state"] == "in_force"
+            assert len(list((folder / "var" / "configurations").glob("*Z-*"))) == 3
+            assert box.end(signal.SIGTERM) == 0
+        finally:
+            box.process.kill()
+            room.close()
+    assert "Traceback" not in box.output
+    ended = {e["incident"] for e in room.events if e["phase"] == "end"}
+    assert {e["incident"] for e in room.events if e["phase"] == "begin"} <= ended

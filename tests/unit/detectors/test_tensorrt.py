@@ -145,7 +145,7 @@ def test_without_pycuda_the_command_is_named(
 
 def test_precision_is_one_of_three() -> None:
     """A typing error is no silent default."""
-    assert Options(kind="tensorrt", model="tiny").precision == "fp32"
+    assert Options(kind="tensorrt", model="tiny").precision == "auto"
     with pytest.raises(ValidationError, match="fp16"):
         Options.model_validate({"kind": "tensorrt", "model": "tiny", "precision": "half"})
 

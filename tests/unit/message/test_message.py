@@ -21,6 +21,8 @@ from edge.message import (
     About,
     CameraAbout,
     CameraStatus,
+    ConfigNotice,
+    ConfigProblem,
     EventMessage,
     Evidence,
     Health,
@@ -91,6 +93,24 @@ MESSAGES: dict[str, Message] = {
     ),
     "rule_disarmed_begin": message(
         replace(DISARMED, reason="by control-room until 2026-11-23T17:00:00Z: road works")
+    ),
+    "config_refused": ConfigNotice(
+        site="westminster",
+        node="cabinet-017",
+        state="refused",
+        config=ORIGIN.config,
+        at=AT,
+        n_problems=1,
+        problems=(
+            ConfigProblem(
+                file="cameras/gate.yaml",
+                line=11,
+                column=61,
+                path="rules.0.zone",
+                cause="no zone named 'yrd'",
+                remedy="did you mean 'yard'?",
+            ),
+        ),
     ),
     "camera_status": CameraStatus(
         site="westminster",
