@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
-from edge.options import Identifier
+from edge.options import Identifier, any_kind
 from edge.sinks._address import Address
 from edge.sinks._outlet import SinkOptions
+from edge.sinks._views import ViewOptions
+
+if TYPE_CHECKING:
+    AnyView = ViewOptions
+else:
+    AnyView = any_kind("edge.sinks._views")
 
 
 class BrokerOptions(SinkOptions):
@@ -82,6 +88,13 @@ class BrokerOptions(SinkOptions):
             "type, and needs the `cbor` extra."
         ),
     ] = "json"
+    views: Annotated[
+        tuple[AnyView, ...],
+        Field(
+            description="The same events in other systems' words, beside ours.",
+            examples=[[{"kind": "cloudevents", "mode": "structured"}]],
+        ),
+    ] = ()
     lost_after_seconds: Annotated[
         int,
         Field(
@@ -120,6 +133,18 @@ class BrokerOptions(SinkOptions):
             raise ValueError("certificates have no effect with mqtt://; write mqtts:// in `url`")
         if self.password is not None and self.username is None:
             raise ValueError("password without username")
+        return self
+
+    @model_validator(mode="after")
+    def _views_fit(self) -> BrokerOptions:
+        kinds = [view.kind for view in self.views]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError("views: each kind once at most")
+        if "home_assistant" in kinds and self.encoding != "json":
+            raise ValueError("Home Assistant reads JSON only: write `encoding: json`")
+        is_binary = any(getattr(view, "mode", "") == "binary" for view in self.views)
+        if is_binary and self.protocol != 5:
+            raise ValueError("binary CloudEvents need MQTT 5: write `mode: structured`")
         return self
 
     @property

@@ -7,6 +7,7 @@ one place that retries. What paho or the network raises leaves here as a SinkErr
 
 from __future__ import annotations
 
+import logging
 import selectors
 import socket
 import ssl
@@ -38,6 +39,9 @@ from edge.sinks._encoding import JSON_ENCODING, Encoding
 from edge.sinks._link import LinkDown
 from edge.sinks._post import Incoming, Post
 from edge.sinks._tls import Trust, trust
+from edge.sinks._views import Views
+
+_log = logging.getLogger("edge.sinks.mqtt")
 
 _KEEPALIVE_S = 15  # we notice a half-open link after at most 30 s, the broker after 22 s
 _WINDOW = 20  # messages under way; paho would queue what is beyond its own limit of 20
@@ -70,6 +74,7 @@ class Session:
         address: Which of its places.
         folder: What relative paths in `options` start from.
         introduction: Who we are.
+        views: What else goes out with each event; None for nothing.
 
     Attributes:
         acks: Packet number and reason code of each PUBACK since the caller last emptied it.
@@ -78,12 +83,18 @@ class Session:
     """
 
     def __init__(
-        self, options: BrokerOptions, address: Address, folder: Path, introduction: Introduction
+        self,
+        options: BrokerOptions,
+        address: Address,
+        folder: Path,
+        introduction: Introduction,
+        views: Views | None = None,
     ) -> None:
         self._options = options
         self._address = address
         self._folder = folder
         self._introduction = introduction
+        self._views = views
         self._encoding = introduction.encoding
         self._is_v5 = options.protocol == 5
         self._selector: selectors.BaseSelector | None = None
@@ -167,7 +178,8 @@ class Session:
     @property
     def window(self) -> int:
         """How many events and states may be under way together; what else is, is taken off."""
-        return max(0, self._limit - len(self._posts))
+        room = max(0, self._limit - len(self._posts))
+        return room // (1 + len(self._views)) if self._views else room
 
     @property
     def has_room(self) -> bool:
@@ -180,6 +192,10 @@ class Session:
         Raises:
             LinkDown: The connection is gone.
         """
+        if self._views and not retain:
+            for post in self._views.of_event(payload):
+                if self.fits(post.topic, post.payload):
+                    self.post(post)
         encoded, content_type = self._written(topic, payload)
         properties = _properties.message(content_type) if self._is_v5 and payload else None
         sent = self._client.publish(topic, encoded, qos=1, retain=retain, properties=properties)
@@ -329,6 +345,9 @@ class Session:
         self._answer_words = _words.said(getattr(properties, "ReasonString", ""))
         self._max_packet = getattr(properties, "MaximumPacketSize", 0)
         self._limit = min(_WINDOW, getattr(properties, "ReceiveMaximum", _WINDOW))
+        if self._views and self._limit <= len(self._views):
+            _log.warning("%s takes too few messages at once for views", self._address.place)
+            self._views = None
 
     def _on_publish(
         self,

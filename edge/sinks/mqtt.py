@@ -34,6 +34,7 @@ from edge.sinks._outbox import Outbox, Stored
 from edge.sinks._post import Incoming, Post
 from edge.sinks._session import Introduction, Session
 from edge.sinks._states import States
+from edge.sinks._views import Views
 
 _log = logging.getLogger("edge.sinks.mqtt")
 
@@ -135,6 +136,7 @@ class MqttSink:
         self._encoding = encoding(options.encoding)
         self._record = LinkRecord(options.addresses[0].place)
         self._states = States()
+        self._views = Views(options.views, options.root, origin, self._keep)
         self._health: bytes | None = None
         self._connected_at: float | None = None
         self._is_heard: Ear | None = None
@@ -160,15 +162,13 @@ class MqttSink:
 
     def retain(self, subtopic: str, payload: bytes) -> None:
         """Replace a state; only the last value is sent, and only when it differs."""
-        topic = self._topic(subtopic)
-        if topic not in self._states:
-            self._remember(topic)
-        self._states.put(topic, payload)
+        self._keep(Post(self._topic(subtopic), payload, is_retained=True))
+        self._views.of_state(subtopic, payload)
         self._wake()
 
     def keep_only(self, subtopics: Collection[str]) -> None:
         """Empty every topic ever retained, by this or an earlier run, that is not one of these."""
-        wanted = {self._topic(subtopic) for subtopic in (STATUS, *subtopics)}
+        wanted = {self._topic(subtopic) for subtopic in (STATUS, *subtopics)} | self._views.topics
         try:
             known = self._outbox.retained()
         except OutboxError as problem:
@@ -262,6 +262,12 @@ class MqttSink:
         with suppress(OSError):  # ringing already, or closed
             self._bell.send(b"\0")
 
+    def _keep(self, post: Post) -> None:
+        """Have a retained message at the broker, whichever it is and will be."""
+        if post.topic not in self._states:
+            self._remember(post.topic)
+        self._states.put(post.topic, post.payload)
+
     def _remember(self, topic: str) -> None:
         try:
             self._outbox.remember_retained(topic)
@@ -316,7 +322,7 @@ class MqttSink:
             (status, self._status("lost", now, address)),
             encoding=self._encoding,
         )
-        session = Session(self._options, address, self._folder, introduction)
+        session = Session(self._options, address, self._folder, introduction, self._views)
         is_farewell = False
         self._record.trying(address.place)
         try:

@@ -24,10 +24,11 @@ from edge.sinks._address import Address
 from edge.sinks._session import Introduction, Session
 from edge.sinks.mqtt import MqttSink, Options, probe
 from edge.site.doctor import Check, brokers
-from tests.contracts.test_sinks import STATUS, at, is_sent, last, publishing, sink_of
+from tests.contracts.test_sinks import STATUS, Impatient, at, is_sent, last, publishing, sink_of
 from tests.scripted_broker import scripted
 from tests.servers import Certificates, certificates, eventually, free_port, listening, mosquitto
-from tests.unit.sinks.events_builder import AT, crossing
+from tests.unit.message.test_message import MESSAGES
+from tests.unit.sinks.events_builder import AT, crossing, stay
 
 pytestmark = pytest.mark.network
 
@@ -337,3 +338,33 @@ def test_sink_is_an_outlet_of_the_publisher(tmp_path: Path) -> None:
     with publishing(tmp_path, at(free_port())) as publisher:
         assert isinstance(publisher.outlets[0], MqttSink)
         assert broker_health(publisher) is None
+
+
+def test_views_go_out_beside_every_event(tmp_path: Path) -> None:
+    """Each event is there in every view, in order, over a broker that allows little at once."""
+    views = [{"kind": "cloudevents", "mode": "binary"}, {"kind": "onvif"},
+             {"kind": "home_assistant"}]  # fmt: skip
+    url = {"insecure": False, "views": views}
+    with (
+        mosquitto(tmp_path, "allow_anonymous true", "max_inflight_messages 5") as broker,
+        hearing_properties(broker.port, "cctv/cloudevents/#") as cloud,
+        listening(broker.port, "#") as listener,
+    ):
+        said = json.dumps({"url": f"mqtt://127.0.0.1:{broker.port}", **url})
+        with publishing(tmp_path, Impatient.model_validate_json(said)) as publisher:
+            publisher.about(MESSAGES["about"])  # type: ignore[arg-type]
+            publisher.keep_only(())
+            for n in range(40):
+                publisher.emit(crossing(n))
+            publisher.emit(stay("begin"))
+            assert eventually(is_sent(publisher))
+            assert eventually(lambda: len(listener.matching("/event/")) == 41)
+            assert eventually(lambda: len(cloud) == 41)
+            assert eventually(lambda: len(listener.matching("LineDetector/Crossed")) == 40)
+            assert eventually(lambda: listener.matching("ObjectsInside"))
+        with listening(broker.port, "#") as late:
+            assert eventually(lambda: late.matching("homeassistant/"))
+            assert eventually(lambda: late.matching("ObjectsInside"))
+            assert late.matching("ObjectsInside")[0].is_retained
+    numbers = [dict(m.properties.UserProperty)["sequence"] for m in cloud]  # type: ignore[union-attr]
+    assert numbers == [f"{n:020}" for n in range(1, 42)]
