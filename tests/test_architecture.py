@@ -20,6 +20,8 @@ PURE = [
     "event.py",
     "message.py",
     "contract.py",
+    "ledger.py",
+    "site/watching.py",
     "commands",
     "snapshot.py",
     "geometry.py",

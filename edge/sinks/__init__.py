@@ -13,11 +13,12 @@ from __future__ import annotations
 from typing import Protocol
 
 from edge.event import Event
+from edge.sinks._encoding import decode
 from edge.sinks._outbox import Outbox
 from edge.sinks._outlet import Outlet, SinkOptions
 from edge.sinks._post import Incoming, Post
 from edge.sinks._publisher import Publisher, open_publisher
-from edge.sinks._subscriber import Subscriber
+from edge.sinks._subscriber import Heard, Subscriber
 
 
 class Sink(Protocol):
@@ -43,6 +44,7 @@ class Sink(Protocol):
 
 
 __all__ = [
+    "Heard",
     "Incoming",
     "Outbox",
     "Outlet",
@@ -51,5 +53,6 @@ __all__ = [
     "Sink",
     "SinkOptions",
     "Subscriber",
+    "decode",
     "open_publisher",
 ]
