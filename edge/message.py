@@ -278,6 +278,10 @@ class OutboxHealth(Message):
     seq: Count = Field(description="Number of the newest message.")
     dropped: Count = Field(description="Messages a full outbox threw away, ever.")
     refused: Count = Field(description="Messages set aside because the broker cannot take them.")
+    trouble: Words | None = Field(
+        default=None,
+        description="What is wrong with its disk or database; absent while all is well.",
+    )
 
 
 class BrokerHealth(Message):
@@ -456,6 +460,11 @@ def camera_status_topic(camera: str) -> str:
 def event_topic(camera: str, kind: Kind) -> str:
     """Subtopic of a camera's events of one kind; the last level is the message's `kind`."""
     return f"camera/{_level(camera)}/event/{kind}"
+
+
+def live_topic(topic: str) -> str:
+    """Where the early copy of an event message goes, given the topic of the message itself."""
+    return topic.replace("/event/", "/live/", 1)
 
 
 def rule_state_topic(camera: str, rule: str) -> str:

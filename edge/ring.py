@@ -51,6 +51,8 @@ class Ring:
         self._n_bytes = 0
         self._n_headless = 0
         self._is_closed = False
+        self._wanted = 1  # packets the taker waits for
+        self._is_handing_out = False  # what it has waited for
         self._changed = threading.Condition()
 
     def append(self, packet: Packet) -> None:
@@ -68,18 +70,27 @@ class Ring:
             self._packets.append(packet)
             self._n_bytes += len(packet.data)
             self._trim()
-            self._changed.notify_all()
+            if self._is_due():  # to wake a taker for nothing costs more than the packet
+                self._changed.notify_all()
 
-    def take(self, timeout_s: float) -> Taken | None:
+    def take(self, timeout_s: float, *, at_least: int = 1) -> Taken | None:
         """Give the next packet, waiting for one if need be.
+
+        Args:
+            timeout_s: Longest wait.
+            at_least: So many packets to wait for, or a keyframe, whichever comes first; all that
+                wait by then are handed out without waiting again.
 
         Returns:
             The packet; None when none came in time or the ring is closed and read out. A taker
             that fell behind what is kept goes on at the oldest keyframe left.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._n_waiting() > 0 or self._is_closed, timeout_s)
-            if self._n_waiting() == 0:
+            self._wanted = 1 if self._is_handing_out else at_least
+            self._changed.wait_for(self._is_due, timeout_s)
+            n_waiting = self._n_waiting()
+            self._is_handing_out = n_waiting > 1
+            if n_waiting == 0:
                 return None
             n_skipped = max(0, self._first - self._next)
             self._next += n_skipped
@@ -153,6 +164,11 @@ class Ring:
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
+
+    def _is_due(self) -> bool:
+        """There is what the taker waits for."""
+        has_keyframe = bool(self._keyframes) and self._keyframes[-1] >= self._next
+        return self._is_closed or has_keyframe or self._n_waiting() >= self._wanted
 
     def _n_waiting(self) -> int:
         return self._first + len(self._packets) - max(self._next, self._first)

@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about the machine than about the code; benchmarks measure.
+settings.register_profile("edge", deadline=None)
+settings.load_profile("edge")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

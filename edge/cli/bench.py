@@ -95,6 +95,8 @@ def _table(found: Bench) -> Iterator[str]:
         yield _row("the whole", f"{row.whole_fps:.0f} fps")
         yield _row("efficiency", f"{row.of_slower:.2f} of the slower alone")
         yield _row("", f"{row.of_shared:.2f} of both sharing the cores")
+        yield _row("CPU of a frame", f"{row.decode_ms:.1f} ms to decode it, {row.infer_ms:.1f} ms")
+        yield _row("", f"of inference, {row.outside_ms:.2f} ms for all else, in place")
 
 
 def _idle_rows(idle: Idle) -> Iterator[str]:

@@ -20,7 +20,7 @@ from edge.detectors._builds import Builds, Progress
 from edge.detectors._card import Card
 from edge.detectors._engines import EngineKey, EngineStore
 from edge.detectors._heads import Head, check_shapes, head_class
-from edge.detectors._preprocess import to_tensor
+from edge.detectors._preprocess import Canvas
 from edge.detectors._weights import Models
 from edge.errors import DetectorStalled, ModelError, ModelMismatch
 from edge.frame import Frame
@@ -233,9 +233,9 @@ class Network:
             inputs[tensors.size] = self._size
         return inputs
 
-    def detect(self, frame: Frame, backend: Backend) -> Detections:
+    def detect(self, frame: Frame, backend: Backend, canvas: Canvas) -> Detections:
         """Find objects in one frame; boxes in frame pixels, clipped to it."""
-        image, placed = to_tensor(frame, self.card.input)
+        image, placed = canvas.draw(frame)
         outputs = backend.run(self.inputs(image))
         named = {role: outputs[name] for role, name in self.card.tensors.outputs.items()}
         found = self._head.decode(named, self._min_confidence)
@@ -314,11 +314,12 @@ class NetworkEngine:
 
 
 class NetworkDetector:
-    """Looks at frames of one camera; keeps nothing of them."""
+    """Looks at frames of one camera; keeps nothing of them but memory to write over."""
 
     def __init__(self, network: Network, backend: Backend) -> None:
         self._network = network
         self._backend = backend
+        self._canvas: Canvas | None = None
 
     @property
     def model(self) -> ModelRef:
@@ -331,4 +332,8 @@ class NetworkDetector:
         Raises:
             DetectorStalled: No answer in time, or the engine failed.
         """
-        return self._network.detect(frame, self._backend)
+        # Gone where this raises: a run that nobody waits for any more may still read it.
+        canvas, self._canvas = self._canvas or Canvas(self._network.card.input), None
+        found = self._network.detect(frame, self._backend, canvas)
+        self._canvas = canvas
+        return found

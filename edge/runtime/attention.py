@@ -26,6 +26,10 @@ LOOK_S = 0.9
 sends nothing but keyframes (MJPEG) then costs one decoded picture a second, not fifteen; a tenth
 under the second, so that jitter does not make it every other second."""
 
+AT_REST = 4
+"""Packets an idle camera's watcher sleeps through at a time, unless a keyframe is among them: it
+wakes 4 times a second, not 15. A stir that sizes alone tell is heard up to three packets later."""
+
 
 class Attention:
     """Decodes one connection as far as its pipeline needs.
@@ -57,7 +61,7 @@ class Attention:
 
     def take(self, timeout_s: float) -> Taken | None:
         """The next packet; see `Ring.take`."""
-        taken = self._ring.take(timeout_s)
+        taken = self._ring.take(timeout_s, at_least=AT_REST if self._was_idle else 1)
         if taken is not None and taken.n_skipped:
             self._skipped(taken.n_skipped)
         return taken

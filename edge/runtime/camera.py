@@ -38,6 +38,12 @@ LAG_S = 2.0
 LATE_S = 2.0
 """Pictures that arrive this late make stale alerts too: a network that is too narrow."""
 
+HUSH_S = 1.0
+"""Without a packet for this long nothing tells that what was wrong with them is over."""
+
+CHECK_S = 0.5
+"""How often it is judged how the camera is, with pictures or without."""
+
 BLIND_S = 15.0
 """Packets that show no picture for this long are no watching either: longer than the keyframe
 interval of any camera but those that save bits at the price of their start."""
@@ -89,6 +95,7 @@ class Camera:
         degraded: Why it watches with less than was asked for; empty if it does not.
         clock_doubt: Tells why the box's own UTC is in doubt; empty while it is not.
         disarmed: Rules that are disarmed from the start.
+        storage_trouble: Tells why events are not safe on the disk; empty while they are.
     """
 
     def __init__(
@@ -103,6 +110,7 @@ class Camera:
         degraded: str = "",
         clock_doubt: Callable[[], str] = str,
         disarmed: Iterable[Disarming] = (),
+        storage_trouble: Callable[[], str] = str,
     ) -> None:
         self.name = name
         self.counters = Counters()
@@ -115,6 +123,7 @@ class Camera:
         self._clock_doubt = clock_doubt
         self._arming = Arming(disarmed)
         self._viewers = Viewers()
+        self._storage_trouble = storage_trouble
         self._stopping = threading.Event()
         self._stamp = _now(name)  # of the last frame, to end incidents with
         self._beat_at = time.monotonic()
@@ -124,6 +133,7 @@ class Camera:
         self._delays = Recurring()
         self._damage = Recurring()
         self._damage_logged_at = float("-inf")
+        self._awaits_picture = True  # of the newest connection
         self._is_read_out = False  # the newest connection ended, and all of it was analysed
         self._failure = ""
         self._states: dict[str, RuleState] = {}
@@ -205,10 +215,13 @@ class Camera:
         feed: Feed | None = None
         while not self._stopping.is_set():
             self._check()
-            following = self.reader.next_feed(feed, 0.5)
+            following = self.reader.next_feed(feed, CHECK_S)
             if following is None:
                 self._is_read_out |= self.reader.is_empty
                 continue
+            if self._is_read_out:  # else it is the same one again, after a fault of ours
+                self._awaits_picture = True
+                self._pictured_at = time.monotonic()
             feed, self._is_read_out = following, False
             try:
                 self._watch(feed)
@@ -232,7 +245,7 @@ class Camera:
         try:
             while not self._stopping.is_set():
                 attention.keep_up(LAG_S)
-                taken = attention.take(0.5)
+                taken = attention.take(CHECK_S)
                 if taken is not None:
                     self._analyse(attention.pictures(taken.packet))
                     if not complaint and self._pipeline.is_idle and attention.cannot_rest:
@@ -242,7 +255,8 @@ class Camera:
                     self._analyse(attention.flush())
                     self._is_read_out = True
                     return
-                else:
+                # Not only with each picture: packets may come for ever and show none.
+                if time.monotonic() - self._beat_at >= CHECK_S:
                     self._check()
                 self.counters.n_passed = before.n_passed + attention.n_passed
                 self._note_drops(
@@ -275,6 +289,7 @@ class Camera:
     def _analyse(self, pictures: Iterable[Picture]) -> None:
         for picture in pictures:
             self._pictured_at = time.monotonic()
+            self._awaits_picture = False
             if not self._rate.is_due(picture.packet.pts):
                 continue
             frame = picture.frame(self.name, self.counters.n_frames)
@@ -302,8 +317,8 @@ class Camera:
             closed = self._pipeline.close(self._stamp, f"camera lost: {lost}")
             self._send(self._arming.pass_on(closed))
         waiting = ""
-        if not self.counters.n_frames or (self.reader.trouble and self._is_read_out):
-            waiting = self.reader.trouble or "waiting for a picture"
+        if self._awaits_picture or (self.reader.trouble and self._is_read_out):
+            waiting = self._no_picture()
         unstored = self.counters.n_unstored
         troubles = Troubles(
             lost=lost,
@@ -313,6 +328,7 @@ class Camera:
             scene=self._pipeline.troubles,
             clock=self._clock_doubt() or self.reader.clock_doubt,
             unstored=f"{unstored} events could not be stored" if unstored else "",
+            storage=self._storage_trouble(),
         )
         now = _now(self.name)
         self._send([*self._standing.judge(now, troubles), *self._arming.expire(now)])
@@ -327,12 +343,20 @@ class Camera:
             return self.reader.trouble or f"no data for {LOST_S:.0f} s, connection open"
         if self._beat_at - self._pictured_at > BLIND_S:
             return f"data arrives and no picture could be decoded for {BLIND_S:.0f} s"
+        if self._standing.is_lost and self._awaits_picture:
+            return self._no_picture()
         return ""
 
-    def _less(self) -> str:
-        """Why it watches with less than was asked for; empty while it does not."""
+    def _no_picture(self) -> str:
+        """Why the newest connection has shown none yet, or shows none any more."""
+        return self.reader.trouble or self._failure or "packets come, and no picture yet"
+
+    def _less(self) -> str | None:
+        """Why it watches with less than was asked for; empty while it does not, None if unknown."""
         if self._failure or self._degraded:
             return self._failure or self._degraded
+        if self.reader.silent_s > HUSH_S and not self.reader.has_ended:
+            return None
         if self._skips.lasts(self._beat_at):
             return "analysis cannot keep up and skips to the newest picture"
         if self.reader.late_s > LATE_S and not self.reader.has_ended:

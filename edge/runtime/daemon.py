@@ -26,6 +26,7 @@ from edge.message import CONFIG
 from edge.runtime import supervisor
 from edge.runtime.box import LocalBox
 from edge.runtime.desk import Desk
+from edge.runtime.memory import share_one_heap
 from edge.runtime.notice import in_force, refused
 from edge.runtime.service import Service, origin_of
 from edge.sinks import Publisher, open_publisher
@@ -65,6 +66,7 @@ class Daemon:
         """
         # Cameras are the parallelism here; OpenCV's own threads would only fight over the cores.
         cv2.setNumThreads(1)
+        share_one_heap()
         publisher = _publisher(self._config)
         try:
             n_ended = publisher.end_open("the appliance was restarted", datetime.now(timezone.utc))

@@ -268,6 +268,7 @@ class Service:
                 for disarming in self._disarmed.get(options.camera, ())
                 if disarming.rule in {rule.name for rule in options.rules}
             ],
+            storage_trouble=lambda: self._publisher.trouble,
         )
 
     def _report_status(self, camera: str, status: Status) -> None:

@@ -47,19 +47,21 @@ class Troubles:
         lost: Why there are no pictures.
         waiting: Why there is no picture yet, or none any more, short of being lost.
         stalled: Why the detector gives no answer; None where it was not asked since.
-        less: Why it watches with less than was asked for.
+        less: Why it watches with less than was asked for; None where nothing comes that could tell.
         scene: What is wrong with the picture; the pipeline raises these incidents itself.
         clock: Why times are in doubt.
         unstored: That events could not be stored.
+        storage: Why events are not on the disk, or were lost with it.
     """
 
     lost: str = ""
     waiting: str = ""
     stalled: str | None = ""
-    less: str = ""
+    less: str | None = ""
     scene: Sequence[str] = ()
     clock: str = ""
     unstored: str = ""
+    storage: str = ""
 
 
 class Standing:
@@ -69,6 +71,7 @@ class Standing:
         self._lost = Condition("camera_lost", begin_s=0.0, end_s=0.0)
         self._stalled = Condition("detector_stalled", begin_s=0.0, end_s=1.0)
         self._less = Condition("analysis_degraded", begin_s=0.0, end_s=5.0)
+        self._storage = Condition("storage_degraded", begin_s=0.0, end_s=1.0)
         self._clock = Condition("clock_unsure", begin_s=0.0, end_s=5.0, priority="review")
         self.status = Status("lost", "connecting", datetime.now(timezone.utc))
 
@@ -86,7 +89,9 @@ class Standing:
         events = self._lost.update(now, wrong=troubles.lost)
         if troubles.stalled is not None:
             events += self._stalled.update(now, wrong=troubles.stalled)
-        events += self._less.update(now, wrong=troubles.less)
+        if troubles.less is not None:
+            events += self._less.update(now, wrong=troubles.less)
+        events += self._storage.update(now, wrong=troubles.storage)
         events += self._clock.update(now, wrong=troubles.clock)
         state, why = self._sum(troubles)
         if (state, why) != (self.status.state, self.status.why):
@@ -95,7 +100,7 @@ class Standing:
 
     def close(self, now: Stamp, reason: str) -> list[Event]:
         """End what is open, for the reason given."""
-        conditions = (self._lost, self._stalled, self._less, self._clock)
+        conditions = (self._lost, self._stalled, self._less, self._storage, self._clock)
         return [event for condition in conditions for event in condition.close(now, reason)]
 
     def _sum(self, troubles: Troubles) -> tuple[State, str]:
@@ -104,9 +109,8 @@ class Standing:
             return "lost", self._lost.reason
         if troubles.waiting:
             return "lost", troubles.waiting
-        open_reasons = [
-            condition.reason for condition in (self._stalled, self._less) if condition.is_open
-        ]
+        lasting = (self._stalled, self._less, self._storage)
+        open_reasons = [condition.reason for condition in lasting if condition.is_open]
         clock = [self._clock.reason] if self._clock.is_open else []
         for why in (*open_reasons, *troubles.scene, troubles.unstored, *clock):
             if why:

@@ -12,7 +12,7 @@ import sqlite3
 from datetime import datetime
 
 from edge.event import Event, Kind, Lost
-from edge.message import Origin, lost_messages
+from edge.message import Origin, is_level, lost_messages
 from edge.sinks import _incidents, _messages
 from edge.sinks._messages import RANKS
 from edge.sinks._store import Stored, Transaction
@@ -56,32 +56,22 @@ def has_room(tally_bytes: int, max_bytes: int) -> bool:
     return tally_bytes <= _ROOM * max_bytes
 
 
-def end_losses(transaction: Transaction, at: datetime, reason: str) -> list[Stored]:
+def end_losses(transaction: Transaction, at: datetime, reason: str) -> None:
     """End every `events_dropped`, with what was lost."""
-    return [
-        end_loss(transaction, incident, at, reason)
-        for incident in _incidents.opened(transaction.db)
-        if incident.kind == KIND
-    ]
-
-
-def end_loss(
-    transaction: Transaction, incident: _incidents.OpenIncident, at: datetime, reason: str
-) -> Stored:
-    """End one `events_dropped`, with what was lost."""
-    lost = _lost(transaction.db, incident.camera)
-    stored = _incidents.end(
-        transaction,
-        incident.place,
-        incident.begin,
-        reason=reason,
-        at=at,
-        lost=lost_messages(lost) if lost is not None else None,
-    )
-    _raise_rank(transaction, [stored])
-    transaction.db.execute("DELETE FROM loss WHERE camera = ?", (incident.camera,))
-    transaction.tally.losing -= {incident.camera}
-    return stored
+    for incident in _incidents.opened(transaction.db):
+        if incident.kind == KIND:
+            lost = _lost(transaction.db, incident.camera)
+            stored = _incidents.end(
+                transaction,
+                incident.place,
+                incident.begin,
+                reason=reason,
+                at=at,
+                lost=lost_messages(lost) if lost is not None else None,
+            )
+            _raise_rank(transaction, [stored])
+    transaction.db.execute("DELETE FROM loss")
+    transaction.tally.losing = frozenset()
 
 
 def losing(db: sqlite3.Connection) -> frozenset[str]:
@@ -97,13 +87,17 @@ def _drop(transaction: Transaction, max_bytes: int) -> frozenset[str]:
             "SELECT rank, seq FROM message ORDER BY rank, seq LIMIT 1"
         ).fetchone()
         stored = _messages.take(transaction, seq)
-        assert stored is not None
+        if stored is None:
+            raise sqlite3.DatabaseError(f"malformed: the index has message {seq}, the table not")
         tally.dropped[rank] = tally.dropped.get(rank, 0) + 1
-        camera = stored.topic.split("/")[4]
-        cameras.add(camera)
         transaction.db.execute(
             "INSERT INTO dropped VALUES (?, 1) ON CONFLICT (rank) DO UPDATE SET n = n + 1", (rank,)
         )
+        levels = stored.topic.split("/")
+        if len(levels) < 5 or not is_level(levels[4]):
+            continue  # altered on the disk
+        camera = levels[4]
+        cameras.add(camera)
         transaction.db.execute(
             "INSERT INTO loss VALUES (?, ?, ?, 1) ON CONFLICT (camera) DO UPDATE SET n = n + 1, "
             "first_seq = min(first_seq, excluded.first_seq), "

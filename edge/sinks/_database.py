@@ -57,7 +57,7 @@ def opened(path: Path | None, reserve_bytes: int) -> sqlite3.Connection:
 
     Args:
         path: Its file; None for memory.
-        reserve_bytes: Disk space to take now.
+        reserve_bytes: Disk space to take now; 0 for none.
 
     Raises:
         OutboxError: It cannot be opened or written.
@@ -73,15 +73,56 @@ def opened(path: Path | None, reserve_bytes: int) -> sqlite3.Connection:
     except sqlite3.Error as problem:
         raise in_words(problem, path) from problem
     try:
+        db.text_factory = _text
         _prepare(db)
-        if path is not None:
-            _reserve(db, path, reserve_bytes)
+        if reserve_bytes:
+            reserve(db, reserve_bytes)
     except sqlite3.Error as problem:
         db.close()
         raise in_words(problem, path) from problem
     except Damaged:
         db.close()
         raise
+    return db
+
+
+def opened_to_read(path: Path) -> sqlite3.Connection | None:
+    """Open a sound database that cannot be written, to read what waits in it.
+
+    Args:
+        path: Its file.
+
+    Returns:
+        The database; None where it cannot be read, is not sound, or is of another layout.
+    """
+    try:
+        db = read_only(path)
+    except sqlite3.Error:
+        return None
+    try:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error:
+        version = verdict = None
+    if version == _VERSION and verdict == "ok":
+        return db
+    db.close()
+    return None
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """Open a database, sound or not, without writing anything.
+
+    Raises:
+        sqlite3.Error: It cannot be opened.
+    """
+    log = path.with_name(path.name + "-wal")
+    has_log = log.exists() and log.stat().st_size > 0
+    # Without a log nothing is missed by not looking for one, which would need a writable folder.
+    how = "mode=ro" if has_log else "mode=ro&immutable=1"
+    address = f"{path.absolute().as_uri()}?{how}"
+    db = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+    db.text_factory = _text
     return db
 
 
@@ -125,7 +166,7 @@ def tally_of(db: sqlite3.Connection) -> Tally:
         seq=last_seq,
         depth=depth,
         bytes=size + depth * ROW_BYTES,
-        dropped=dict(db.execute("SELECT rank, n FROM dropped")),
+        dropped=dict(db.execute("SELECT rank, n FROM dropped WHERE rank BETWEEN 0 AND 4")),
         refused=refusals,
         kept=kept,
         kept_bytes=kept_size + kept * ROW_BYTES,
@@ -157,13 +198,18 @@ def speaker(path: Path | None) -> Callable[[sqlite3.Error], Exception]:
     return lambda problem: in_words(problem, path)
 
 
+def _text(stored: bytes) -> str:
+    """Text that the disk has altered may be none; a checksum tells, not an exception."""
+    return stored.decode(errors="replace")
+
+
 def _prepare(db: sqlite3.Connection) -> None:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version not in (0, _VERSION):
         raise Damaged(f"it has layout {version}, this software writes {_VERSION}")
     (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        raise Damaged(str(verdict).splitlines()[0])
+        raise Damaged(" ".join(str(verdict).split()))
     db.execute("PRAGMA journal_mode = WAL")
     # Zeroing what is deleted (the default of some builds) would triple what is written.
     db.execute("PRAGMA secure_delete = OFF")
@@ -173,7 +219,7 @@ def _prepare(db: sqlite3.Connection) -> None:
         db.executescript(_SCHEMA)
 
 
-def _reserve(db: sqlite3.Connection, path: Path, reserve_bytes: int) -> None:
+def reserve(db: sqlite3.Connection, n_bytes: int) -> None:
     """Take disk space now: freed pages stay in the file, and the log keeps its length.
 
     At least one MiB is written each time, because the log starts empty at each opening.
@@ -184,9 +230,9 @@ def _reserve(db: sqlite3.Connection, path: Path, reserve_bytes: int) -> None:
         while True:
             db.execute("INSERT INTO filler VALUES (zeroblob(?))", (MIB,))
             (n_pages,) = db.execute("PRAGMA page_count").fetchone()
-            if n_pages * page >= reserve_bytes:
+            if n_pages * page >= n_bytes:
                 break
     except sqlite3.OperationalError as problem:
         # A disk that is full already: go on with what there is.
-        _log.warning("outbox %s: no space in reserve: %s", path, problem)
+        _log.warning("outbox: no space in reserve: %s", problem)
     db.execute("DROP TABLE IF EXISTS filler")

@@ -2,15 +2,22 @@
 
 Boundary: between the outbox, the states and one session; used from the sender's thread only. At
 least once, in order: what was not acknowledged when the connection ends is sent again by the next.
+
+What waited when the connection was made is sent at a bounded rate, so that a hub is not flooded by
+its boxes after an outage, and a thin line keeps room. Nothing overtakes it on its own topic: there
+order is kept, and a gap is a loss. An alert decided meanwhile is sent twice: at once, as a copy on
+the `live` topic, and as itself when its turn comes.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edge.message import live_topic
 from edge.sinks import _words
 from edge.sinks._link import LinkDown, LinkRecord
 from edge.sinks._outbox import Outbox
@@ -21,15 +28,22 @@ _log = logging.getLogger("edge.sinks.mqtt")
 
 _ACK_S = 20.0  # a broker that takes messages and confirms none is not a working broker
 
+DRAIN_PER_S = 200.0
+"""Messages of a backlog a second: about 1.2 Mbit/s; a full outbox of 256 MiB takes half an hour."""
+
+LIVE_S = 60.0
+"""An alert this old is still of now: it may have waited out a short break of the line."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """Something under way: an event, or a state with seq 0."""
+    """Something under way: an event, or with seq 0 a state or the copy of an alert."""
 
     seq: int
     topic: str
     payload: bytes
     at: float
+    is_state: bool
 
 
 class Delivery:
@@ -62,6 +76,11 @@ class Delivery:
         self._wait = wait
         self._under_way: dict[int, _Sent] = {}
         self._sent_seq = 0
+        self._live_seq = 0
+        self._backlog_end = outbox.stats.seq
+        self._drained_from = time.monotonic()
+        self._drained = 0
+        self._rewinds = outbox.rewinds
         self._refusals = 0
         self._paused_until: float | None = None
 
@@ -71,13 +90,20 @@ class Delivery:
         return not self._under_way and not self._outbox.stats.depth
 
     @property
+    def idle_s(self) -> float:
+        """How long `fill` will have nothing to do unless something happens; 0 for right now."""
+        if self._sent_seq >= self._backlog_end:
+            return math.inf
+        return max(0.0, self._drained / DRAIN_PER_S - (time.monotonic() - self._drained_from))
+
+    @property
     def are_states_known(self) -> bool:
         """The broker has confirmed the last value of every state."""
-        is_under_way = any(not sent.seq for sent in self._under_way.values())
+        is_under_way = any(sent.is_state for sent in self._under_way.values())
         return not is_under_way and not self._states.is_changed
 
     def fill(self) -> None:
-        """Hand over states, then events, as far as the window allows.
+        """Hand over states, live alerts, then events, as far as window and rate allow.
 
         Raises:
             LinkDown: The connection is gone.
@@ -86,9 +112,10 @@ class Delivery:
         while (room := self._session.window - len(self._under_way)) > 0:
             changed = self._states.next_changed()
             if changed is None:
+                room -= self._fill_live(room)
                 self._fill_events(room)
                 return
-            self._send(0, *changed, retain=True)
+            self._send(0, *changed, is_state=True)
 
     def settle(self) -> None:
         """Act on what the broker has confirmed or refused since the last call.
@@ -112,7 +139,7 @@ class Delivery:
                 arrived.append(sent.seq)
                 unheard += code == _words.NO_SUBSCRIBERS
                 self._refusals = 0
-            elif not sent.payload and self._states.confirm_removed(sent.topic):
+            elif sent.is_state and not sent.payload and self._states.confirm_removed(sent.topic):
                 self._outbox.forget_retained(sent.topic)
         if arrived:
             self._outbox.acknowledge(arrived)
@@ -122,25 +149,58 @@ class Delivery:
             place = self._record.link.place
             raise LinkDown(f"{place} has confirmed nothing for {_ACK_S:.0f} s")
 
+    def _fill_live(self, room: int) -> int:
+        """Send copies of alerts that are of now and far from their turn; gives how many."""
+        # Within a second's worth its turn comes soon enough.
+        after = max(self._live_seq, self._sent_seq + int(DRAIN_PER_S))
+        if self._outbox.stats.seq <= after:
+            return 0
+        alerts = self._outbox.live_alerts(LIVE_S, after)[:room]
+        for stored in alerts:
+            self._live_seq = stored.seq
+            topic = f"{self._root}/{live_topic(stored.topic)}"
+            if self._session.fits(topic, stored.payload):
+                self._send(0, topic, stored.payload)
+        return len(alerts)
+
+    def _allowed(self, room: int) -> int:
+        """How many events may go now: as the window has room, of a backlog as the rate has."""
+        if self._sent_seq >= self._backlog_end:
+            return room
+        earned = (time.monotonic() - self._drained_from) * DRAIN_PER_S
+        # What was not used in a pause is not made up for by more than a second's worth.
+        self._drained = max(self._drained, int(earned - DRAIN_PER_S))
+        return max(0, min(room, int(earned) + 1 - self._drained))
+
     def _fill_events(self, room: int) -> None:
         if self._paused_until is not None:
             if self._under_way or time.monotonic() < self._paused_until:
                 return
             self._paused_until, self._sent_seq = None, 0  # again from the lowest
-        if self._outbox.stats.seq <= self._sent_seq or (self._refusals and self._under_way):
+        if self._outbox.rewinds != self._rewinds:
+            if self._under_way:
+                return
+            self._rewinds, self._sent_seq = self._outbox.rewinds, 0
+        newest = self._outbox.stats.seq
+        if newest <= self._sent_seq or (self._refusals and self._under_way):
             return
         # One at a time after a refusal, so that nothing overtakes what is refused.
-        for stored in self._outbox.pending(1 if self._refusals else room, self._sent_seq):
+        room = min(self._allowed(room), 1 if self._refusals else room)
+        found = self._outbox.pending(room, self._sent_seq) if room else ()
+        if room and not found:
+            self._sent_seq = newest
+        for stored in found:
             topic = f"{self._root}/{stored.topic}"
             self._sent_seq = stored.seq
+            self._drained += 1
             if self._session.fits(topic, stored.payload):
-                self._send(stored.seq, topic, stored.payload, retain=False)
+                self._send(stored.seq, topic, stored.payload)
             else:
                 self._set_aside(stored.seq, topic, _words.TOO_LARGE)
 
-    def _send(self, seq: int, topic: str, payload: bytes, *, retain: bool) -> None:
-        mid = self._session.publish(topic, payload, retain=retain)
-        self._under_way[mid] = _Sent(seq, topic, payload, time.monotonic())
+    def _send(self, seq: int, topic: str, payload: bytes, *, is_state: bool = False) -> None:
+        mid = self._session.publish(topic, payload, retain=is_state)
+        self._under_way[mid] = _Sent(seq, topic, payload, time.monotonic(), is_state)
         self._record.count(published=1)
 
     def _refused(self, sent: _Sent, code: int) -> None:

@@ -7,6 +7,7 @@ owed to anybody, so a disk that is full takes this space back first.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 
 from edge.message import unix_ms
@@ -27,12 +28,17 @@ def deliver(transaction: Transaction, seq: int) -> None:
     stored = take(transaction, seq)
     if row is None or stored is None:
         return
-    transaction.db.execute(
-        "INSERT OR REPLACE INTO delivered VALUES (?, ?, ?, ?)",
-        (seq, row[0], stored.topic, stored.payload),
-    )
-    transaction.tally.kept += 1
-    transaction.tally.kept_bytes += size(stored)
+    add(transaction, [(seq, row[0], stored.topic, stored.payload)])
+
+
+def add(transaction: Transaction, rows: Sequence[tuple[int, int, str, bytes]]) -> None:
+    """Keep delivered messages: number, time in Unix milliseconds, topic and payload of each."""
+    for seq, at_ms, topic, payload in rows:
+        transaction.db.execute(
+            "INSERT OR REPLACE INTO delivered VALUES (?, ?, ?, ?)", (seq, at_ms, topic, payload)
+        )
+        transaction.tally.kept += 1
+        transaction.tally.kept_bytes += size(Stored(seq, topic, payload))
 
 
 def trim(transaction: Transaction) -> None:

@@ -5,16 +5,21 @@ Boundary: the part of a transaction that turns events into messages.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from pydantic import ValidationError
+
 from edge.event import Event, Kind
 from edge.message import EventMessage, Evidence, Origin, compose, encode
 from edge.sinks import _messages
 from edge.sinks._store import Stored, Transaction
+
+_log = logging.getLogger("edge.sinks.outbox")
 
 Place: TypeAlias = tuple[str, str, str, str]
 """Camera, rule, kind and key: what tells one incident that is open from another."""
@@ -68,7 +73,7 @@ def add(
         _close(transaction.db, place)
     elif event.phase != "pulse" and begun is None:
         transaction.db.execute(
-            "INSERT INTO incident VALUES (?, ?, ?, ?, ?)", (*place, encode(message))
+            "INSERT OR REPLACE INTO incident VALUES (?, ?, ?, ?, ?)", (*place, encode(message))
         )
     return stored
 
@@ -102,10 +107,11 @@ def end(
 def opened(db: sqlite3.Connection) -> tuple[OpenIncident, ...]:
     """What has begun and not ended, oldest first."""
     rows = db.execute("SELECT camera, rule, kind, key, begin FROM incident").fetchall()
-    found = [
-        OpenIncident(camera, rule, kind, key, EventMessage.model_validate_json(begin))
-        for camera, rule, kind, key, begin in rows
-    ]
+    found = []
+    for camera, rule, kind, key, begin in rows:
+        message = _read(begin)
+        if message is not None:
+            found.append(OpenIncident(camera, rule, kind, key, message))
     return tuple(sorted(found, key=lambda incident: incident.begin.seq))
 
 
@@ -113,7 +119,16 @@ def _begun(db: sqlite3.Connection, place: Place) -> EventMessage | None:
     row = db.execute(
         "SELECT begin FROM incident WHERE (camera, rule, kind, key) = (?, ?, ?, ?)", place
     ).fetchone()
-    return EventMessage.model_validate_json(row[0]) if row is not None else None
+    return _read(row[0]) if row is not None else None
+
+
+def _read(begin: bytes) -> EventMessage | None:
+    """A begin; None where the disk has altered it, and with it what it was the begin of."""
+    try:
+        return EventMessage.model_validate_json(begin)
+    except ValidationError as problem:
+        _log.error("an incident was altered on the disk and cannot be ended: %s", problem)
+        return None
 
 
 def _close(db: sqlite3.Connection, place: Place) -> None:

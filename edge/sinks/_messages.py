@@ -37,10 +37,9 @@ def insert(transaction: Transaction, message: EventMessage) -> Stored:
 
 def put(transaction: Transaction, stored: Stored, rank: int, at_ms: int) -> None:
     """Put a numbered message in the queue as it is."""
-    checksum = zlib.crc32(stored.payload)
     transaction.db.execute(
         "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?)",
-        (stored.seq, rank, at_ms, checksum, stored.topic, stored.payload),
+        (stored.seq, rank, at_ms, checksum(stored), stored.topic, stored.payload),
     )
     transaction.tally.depth += 1
     transaction.tally.bytes += size(stored)
@@ -70,8 +69,19 @@ def waiting(db: sqlite3.Connection, after: int) -> Iterator[tuple[Stored, bool]]
     rows = db.execute(
         "SELECT seq, topic, payload, checksum FROM message WHERE seq > ? ORDER BY seq", (after,)
     )
-    for seq, topic, payload, checksum in rows:
-        yield Stored(seq, topic, payload), zlib.crc32(payload) == checksum
+    for seq, topic, payload, written in rows:
+        stored = Stored(seq, topic, payload)
+        yield stored, checksum(stored) == written
+
+
+def checksum(stored: Stored) -> int:
+    """Of all that makes up a message."""
+    return zlib.crc32(stored.payload, zlib.crc32(f"{stored.seq} {stored.topic}".encode()))
+
+
+def is_alert(stored: Stored) -> bool:
+    """Whether it asks for a person now; an `update` only adds to what did."""
+    return b'"priority":"alert"' in stored.payload and b'"phase":"update"' not in stored.payload
 
 
 def size(stored: Stored) -> int:

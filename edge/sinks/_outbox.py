@@ -8,6 +8,7 @@ fsync: whoever holds the lock takes along what waits. Its parts:
     _messages   the queue           _incidents  numbers, begins and ends
     _history    what was delivered  _bound      what a full outbox throws away
     _mark       numbers never go backwards, also when the database is lost
+    _medium     the disk, or memory (_refuge) while that is not well; _salvage from a damaged one
 """
 
 from __future__ import annotations
@@ -24,15 +25,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edge.errors import OutboxError
 from edge.event import Event
 from edge.message import Evidence, Origin
-from edge.sinks import _bound, _database, _history, _incidents, _messages
-from edge.sinks._database import MIB, Damaged
+from edge.sinks import _bound, _history, _incidents, _messages
+from edge.sinks._database import MIB
 from edge.sinks._incidents import OpenIncident
-from edge.sinks._mark import Mark
+from edge.sinks._medium import Medium
 from edge.sinks._messages import RANKS
-from edge.sinks._store import Job, Store, Stored, Transaction
+from edge.sinks._store import Job, Stored, Transaction
 
 __all__ = ["MIB", "RANKS", "OpenIncident", "Outbox", "OutboxStats", "Stored"]
 
@@ -40,6 +40,7 @@ _log = logging.getLogger("edge.sinks.outbox")
 _T = TypeVar("_T")
 
 _MAX_SET_ASIDE = 1000  # refused messages kept for inspection, newest win
+_ALERTS = 64  # the newest alerts that may overtake a backlog as copies
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +70,17 @@ class Outbox:
     """Numbers events and keeps them until they are acknowledged. Safe from any thread.
 
     Args:
-        path: The database; its folder must exist. None keeps everything in memory, for replay.
+        path: The database. None keeps everything in memory, for replay.
         max_bytes: Bound on the messages held; beyond it the lowest rank, oldest first, is dropped.
         reserve_bytes: Disk space taken at the start, so that a disk others have filled up still
             takes this much. 24 MiB hold about 25 000 events beside what is kept of the delivered.
         randomness: Gives n random bytes for identifiers; replay injects a repeatable one.
 
+    A disk that is full, read-only or failing does not stop it: events are kept in memory, at most
+    32 MiB of them, and go to the disk as soon as it takes them. `trouble` says so meanwhile.
+
     Raises:
-        OutboxError: It cannot be opened or written, or another process has it.
+        OutboxError: Another process has it.
     """
 
     def __init__(
@@ -87,22 +91,15 @@ class Outbox:
         reserve_bytes: int = 24 * MIB,
         randomness: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
-        self._path = path
-        self._max_bytes = max_bytes
-        self._reserve_bytes = min(reserve_bytes, max_bytes)
-        self._randomness = randomness
+        reserve = min(reserve_bytes, max_bytes) if path is not None else 0
+        self._medium = Medium(
+            path, max_bytes=max_bytes, reserve_bytes=reserve, randomness=randomness
+        )
         self._lock = threading.Lock()
         self._waiting: deque[Job[Any]] = deque()
         self._followers: list[deque[Stored]] = []
-        self._moved_aside = 0
+        self._alerts: deque[tuple[float, Stored]] = deque(maxlen=_ALERTS)
         self._quiet_until = 0.0
-        self._mark = Mark(path.with_suffix(".seq")) if path is not None else None
-        try:
-            self._store = self._opened()
-        except OutboxError:
-            if self._mark is not None:
-                self._mark.close()
-            raise
 
     def append(
         self, event: Event, origin: Origin, evidence: Sequence[Evidence] = ()
@@ -122,13 +119,13 @@ class Outbox:
             What is now on disk, in order: usually one, two where an old incident was ended.
 
         Raises:
-            OutboxError: It is not on disk: disk full, read-only or failing.
+            OutboxError: It is neither on disk nor in memory: the outbox is closed.
             ValueError: The event has a name or time that no message can carry.
         """
 
         def work(transaction: Transaction) -> tuple[Stored, ...]:
             stored = _incidents.add(transaction, event, origin, evidence)
-            _bound.enforce(transaction, self._max_bytes, origin, event.at)
+            _bound.enforce(transaction, self._medium.bound, origin, event.at)
             return tuple(stored)
 
         return self._run(work)
@@ -157,7 +154,7 @@ class Outbox:
                     place, begin = incident.place, incident.begin
                     stored.append(_incidents.end(transaction, place, begin, reason=reason, at=at))
                     origin = Origin(begin.site, begin.node, begin.config)
-                    _bound.enforce(transaction, self._max_bytes, origin, at)
+                    _bound.enforce(transaction, self._medium.bound, origin, at)
             return tuple(stored)
 
         return self._run(work)
@@ -175,20 +172,25 @@ class Outbox:
             limit: At most this many.
             after: Only numbers above this.
         """
-        found: list[Stored] = []
-        altered: list[Stored] = []
+        with self._lock:
+            rows = self._medium.waiting(after, limit)
+        for stored, is_sound in rows:
+            if not is_sound:
+                self.refuse(stored.seq, "altered on the disk")
+                _log.error("message %d was altered on the disk: set aside, not sent", stored.seq)
+        return tuple(stored for stored, is_sound in rows if is_sound)
 
-        def look(db: sqlite3.Connection) -> None:
-            for stored, is_sound in _messages.waiting(db, after):
-                (found if is_sound else altered).append(stored)
-                if len(found) == limit:
-                    break
+    def live_alerts(self, within_s: float, after: int) -> tuple[Stored, ...]:
+        """Alerts of this moment, delivered or not, in order; of more than 64 the newest.
 
-        self._read(look)
-        for stored in altered:
-            self.refuse(stored.seq, "altered on the disk")
-            _log.error("message %d was altered on the disk: set aside, not sent", stored.seq)
-        return tuple(found)
+        Args:
+            within_s: Decided no longer ago than this.
+            after: Only numbers above this.
+        """
+        earliest = time.monotonic() - within_s
+        with self._lock:
+            alerts = tuple(self._alerts)
+        return tuple(stored for at, stored in alerts if at >= earliest and stored.seq > after)
 
     def delivered_since(
         self, start: int | datetime, *, after: int = 0, limit: int = 1000
@@ -206,7 +208,8 @@ class Outbox:
         Returns:
             In order of their numbers, the same bytes as the first time.
         """
-        return self._read(lambda db: _history.since(db, start, after=after, limit=limit))
+        with self._lock:
+            return self._medium.history(start, after, limit)
 
     @property
     def delivered_from(self) -> int | None:
@@ -222,14 +225,15 @@ class Outbox:
 
         def work(transaction: Transaction) -> None:
             tally = transaction.tally
+            self._medium.pull(transaction, seqs)
             for seq in seqs:
                 _history.deliver(transaction, seq)
             _history.trim(transaction)
-            if tally.losing and _bound.has_room(tally.bytes, self._max_bytes):
+            if tally.losing and _bound.has_room(tally.bytes, self._medium.bound):
                 _bound.end_losses(transaction, _now(), "there is room in the outbox again")
 
         # A message made here may go out at once, and its number must not be given twice.
-        self._run(work, is_durable=bool(self._store.tally.losing))
+        self._run(work, is_durable=bool(self._medium.store.tally.losing))
 
     def refuse(self, seq: int, reason: str) -> None:
         """Set aside a message that the broker can never take.
@@ -241,6 +245,7 @@ class Outbox:
 
         def work(transaction: Transaction) -> None:
             db = transaction.db
+            self._medium.pull(transaction, [seq])
             stored = _messages.take(transaction, seq)
             if stored is not None:
                 db.execute(
@@ -289,16 +294,32 @@ class Outbox:
     @property
     def stats(self) -> OutboxStats:
         """Numbers for health; costs nothing."""
-        tally = self._store.tally
+        tally = self._medium.store.tally
+        depth, size = self._medium.size
         return OutboxStats(
             seq=tally.seq,
-            depth=tally.depth,
-            bytes=tally.bytes,
+            depth=depth,
+            bytes=size,
             dropped={RANKS[rank]: n for rank, n in sorted(tally.dropped.items())},
             refused=tally.refused,
-            moved_aside=self._moved_aside,
+            moved_aside=self._medium.moved_aside,
             kept=tally.kept,
         )
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the disk or the database, in words; empty while all is well."""
+        return self._medium.trouble
+
+    @property
+    def rewinds(self) -> int:
+        """How often messages came back that lie before what was given out already."""
+        return self._medium.rewinds
+
+    def attend(self) -> None:
+        """Try the disk again where it is time; call now and then, also when nothing happens."""
+        if self._medium.is_in_memory:
+            self._run(lambda _: None, is_durable=False)
 
     def follow(self) -> deque[Stored]:
         """Every message from now on, in the order of their numbers, for the caller to take out."""
@@ -309,9 +330,7 @@ class Outbox:
     def close(self) -> None:
         """Let go of the files; safe to call twice."""
         with self._lock:
-            self._store.close()
-            if self._mark is not None:
-                self._mark.close()
+            self._medium.close()
 
     def _run(self, work: Callable[[Transaction], _T], *, is_durable: bool = True) -> _T:
         """Do one job, in one transaction with those of other threads that wait.
@@ -328,67 +347,31 @@ class Outbox:
 
     def _commit_waiting(self) -> None:
         jobs = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        dropped = self._store.tally.dropped
+        dropped = self._medium.store.tally.dropped
         try:
-            new = self._repairing(lambda: self._store.commit(jobs))
-        except OutboxError as problem:
+            new = self._medium.commit(jobs)
+        except Exception as problem:  # noqa: BLE001 - each caller gets it, on its own thread
             for job in jobs:
                 job.fault = problem
         else:
             for follower in self._followers:
                 follower.extend(new)
+            self._note_alerts(new)
         finally:
             for job in jobs:
                 job.is_done = True
-        if self._store.tally.dropped != dropped:
+        if self._medium.store.tally.dropped != dropped:
             self._say_full()
+
+    def _note_alerts(self, new: Sequence[Stored]) -> None:
+        now = time.monotonic()
+        for stored in new:
+            if _messages.is_alert(stored):
+                self._alerts.append((now, stored))
 
     def _read(self, query: Callable[[sqlite3.Connection], _T]) -> _T:
         with self._lock:
-            return self._repairing(lambda: self._store.read(query))
-
-    def _repairing(self, attempt: Callable[[], _T]) -> _T:
-        """Do something with the database; where it is damaged, once more with a new one."""
-        try:
-            return attempt()
-        except Damaged as damage:
-            self._store.close()
-            self._move_aside(damage)
-            self._store = self._opened()
-        try:
-            return attempt()
-        except Damaged as again:
-            raise OutboxError(f"outbox {self._path}: damaged again: {again}") from again
-
-    def _opened(self) -> Store:
-        """Open the database, moving a damaged one aside."""
-        try:
-            return self._connected()
-        except Damaged as damage:
-            self._move_aside(damage)
-        try:
-            return self._connected()
-        except Damaged as again:
-            raise OutboxError(f"outbox {self._path}: damaged again: {again}") from again
-
-    def _connected(self) -> Store:
-        db = _database.opened(self._path, self._reserve_bytes)
-        tally = _database.tally_of(db)
-        if self._mark is not None:
-            tally.seq = self._mark.resume(tally.seq, is_damaged=self._moved_aside > 0)
-        return Store(
-            db,
-            tally,
-            in_words=_database.speaker(self._path),
-            cover=self._mark.cover if self._mark is not None else _uncovered,
-            randomness=self._randomness,
-        )
-
-    def _move_aside(self, damage: Damaged) -> None:
-        if self._path is None:
-            raise OutboxError(f"outbox in memory: {damage}")
-        _database.move_aside(self._path, str(damage))
-        self._moved_aside += 1
+            return self._medium.read(query)
 
     def _say_full(self) -> None:
         """One line a minute at most, with the count so far."""
@@ -396,8 +379,8 @@ class Outbox:
             self._quiet_until = time.monotonic() + 60.0
             stats = self.stats
             _log.error(
-                "outbox full at %d MiB: dropped so far %s; the broker has not taken %d messages",
-                self._max_bytes // MIB,
+                "outbox full at %.4g MiB: dropped so far %s; the broker has not taken %d messages",
+                self._medium.bound / MIB,
                 stats.dropped,
                 stats.depth,
             )
@@ -405,7 +388,3 @@ class Outbox:
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
-
-
-def _uncovered(seq: int) -> None:
-    """Numbers in memory end with the process."""

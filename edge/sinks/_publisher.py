@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from edge.errors import OutboxError
 from edge.event import Event
 from edge.message import (
     ABOUT,
@@ -75,6 +75,11 @@ class Publisher:
         return self._outbox.stats
 
     @property
+    def trouble(self) -> str:
+        """Why events may be lost with the power, or were with the disk; empty while all is well."""
+        return self._outbox.trouble
+
+    @property
     def outbox_health(self) -> OutboxHealth:
         """The outbox in numbers, as the health message has them."""
         stats = self._outbox.stats
@@ -84,6 +89,7 @@ class Publisher:
             seq=stats.seq,
             dropped=sum(stats.dropped.values()),
             refused=stats.refused,
+            trouble=self._outbox.trouble or None,
         )
 
     def emit(self, event: Event, evidence: Sequence[Evidence] = ()) -> None:
@@ -94,7 +100,7 @@ class Publisher:
             evidence: Files that support it; may be empty.
 
         Raises:
-            OutboxError: It is not on disk: full, read-only or failing. Count and report it.
+            OutboxError: It is stored nowhere, because the publisher is closed. Count and report it.
             ValueError: The event has a name or time that no message can carry.
         """
         self._outbox.append(event, self._origin, evidence)
@@ -149,7 +155,8 @@ class Publisher:
                 outlet.keep_only(kept)
 
     def health(self, health: Health) -> None:
-        """Show vital signs to whoever listens now."""
+        """Show vital signs to whoever listens now; a disk that was not well is tried again."""
+        self._outbox.attend()
         payload = encode(health)
         with self._lock:
             for outlet in self._outlets:
@@ -219,15 +226,11 @@ def open_publisher(
         max_bytes: Bound on undelivered messages.
 
     Raises:
-        SinkError: The outbox or an outlet's local file cannot be used.
+        OutboxError: Another process has the outbox.
+        SinkError: An outlet's local file cannot be used.
     """
-    try:
+    with suppress(OSError):  # the outbox then says what is wrong, and goes on in memory
         storage.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise OutboxError(
-            f"storage {storage} cannot be made: {exc.strerror}; run: "
-            f"sudo install -d -o $(id -un) {storage}"
-        ) from exc
     return Publisher(Outbox(storage / "outbox.db", max_bytes=max_bytes), origin, sinks, folder)
 
 

@@ -169,9 +169,10 @@ class Session:
         while self._answer is None:
             left = deadline - time.monotonic()
             if left <= 0:
+                hint = ", and of version 5 (else set `protocol: 3.1.1`)" if self._is_v5 else ""
                 raise LinkDown(
                     f"{address.place} accepted the connection and did not answer within "
-                    f"{timeout_s:.0f} s: is it an MQTT broker?"
+                    f"{timeout_s:.0f} s: is it an MQTT broker{hint}?"
                 )
             self.serve(left)
 

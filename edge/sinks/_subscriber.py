@@ -26,7 +26,7 @@ from edge.sinks._tls import trust
 
 _NOT_V5 = 0x84
 _SESSION_S = 300
-_ANSWER_S = 10.0
+_ANSWER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +81,13 @@ class Subscriber:
         self._is_up = False
         self._code = 0
         self._client = self._dial(is_v5=options.protocol == 5)
-        is_hung_up = self._answered.is_set() and not self._code
-        if not self._is_up and (is_hung_up or self._code == _NOT_V5):
-            self.close()  # some that know no 5 say so, others hang up
+        if not self._is_up and self._code in (0, _NOT_V5) and options.protocol == 5:
+            self.close()  # of those that know no 5 some say so, some hang up, some say nothing
             self._client = self._dial(is_v5=False)
         if not self._is_up:
+            why = self._why()
             self.close()
-            raise BrokerRefused(self._why())
+            raise BrokerRefused(why)
 
     def close(self) -> None:
         """Stop listening; the broker keeps nothing."""

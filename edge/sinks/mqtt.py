@@ -357,7 +357,7 @@ class MqttSink:
             health, self._health = self._health, None
             if health is not None:
                 session.publish_health(self._topic(HEALTH), health)
-            session.serve(_IDLE_S, self._ear)
+            session.serve(min(_IDLE_S, delivery.idle_s), self._ear)
             delivery.settle()
             self._hand_over(session)
             if session.not_subscribed and not is_refusal_said:

@@ -6,6 +6,7 @@ outbox or a retained status is never touched, so it may run beside the daemon.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -159,11 +160,24 @@ def _disk(config: Config) -> Check:
             file.flush()
             os.fsync(file.fileno())
     except OSError as exc:
+        remedies = {
+            errno.ENOSPC: f"free some space: df -h {folder}",
+            errno.EROFS: "dmesg says why; sudo mount -o remount,rw ..., or replace the disk",
+        }
         return Check(
             "disk",
             "red",
-            f"{path}: cannot be written ({exc.strerror})",
-            f"sudo install -d -o $(id -un) {path}",
+            f"{path}: cannot be written ({exc.strerror}); the box watches all the same, keeps "
+            "events in memory, and a power cut loses those not yet delivered",
+            remedies.get(exc.errno or 0, f"sudo install -d -o $(id -un) {path}"),
+        )
+    aside = sorted(path.glob("outbox.db.damaged-*"))
+    if aside:
+        return Check(
+            "disk",
+            "amber",
+            f"{path}: {len(aside)} files of damaged outboxes are kept, the newest {aside[-1].name}",
+            "check the disk (smartctl, dmesg), send the files to support, then delete them",
         )
     free_mib = shutil.disk_usage(folder).free / 2**20
     found = f"{path}: {free_mib / 1024:.1f} GiB free"

@@ -21,8 +21,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--clip", type=Path, help="a recording (default: the rendered street)")
     parser.add_argument("--model", default="yolox-nano")
+    parser.add_argument("--engine", default="auto", help="kind of detector (default: auto)")
     parser.add_argument("--frames", type=int, default=400)
-    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--seconds", type=float, default=9.0)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, help="keep the figures here, as JSON")
     args = parser.parse_args()
     cv2.setNumThreads(1)  # as the daemon does: cameras are the parallelism
@@ -35,14 +37,25 @@ def main() -> int:
         "machine": describe(),
         "clip": clip.name,
         "model": args.model,
+        "engine": args.engine,
     }
-    times = stages_ms(clip, models, args.model, args.frames)
+    times = stages_ms(clip, models, args.model, args.frames, args.engine)
     result["stages, median ms"] = times
     for stage, ms in times.items():
         print(f"{stage:32} {ms:9.4f} ms")
     rows = []
     for n_cameras in (1, 4):
-        row = asdict(efficiency(clip, models, args.model, n_cameras, args.seconds))
+        row = asdict(
+            efficiency(
+                clip,
+                models,
+                args.model,
+                n_cameras,
+                args.seconds,
+                rounds=args.rounds,
+                kind=args.engine,
+            )
+        )
         rows.append(row)
         print("  ".join(f"{name}: {value:g}" for name, value in row.items()))
     result["efficiency"] = rows

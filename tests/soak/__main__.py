@@ -94,7 +94,7 @@ def _run(args: argparse.Namespace, folder: Path) -> tuple[list[Verdict], dict[st
         "film": {**asdict(film), "kbit_s": site.groups[0].kbit_s},
         "detector": "motion",
         "packets lost by": record.loss_by,
-        "delay": "netem" if record.has_netem else "not exercised: this kernel has no netem",
+        "delay": record.delay_by or "not exercised: this kernel has neither netem nor tun",
         "faults": [
             {
                 "kind": happened.fault.name,

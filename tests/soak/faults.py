@@ -96,12 +96,12 @@ class Planned:
     lasts_s: float
 
 
-def n_kinds(*, has_netem: bool) -> int:
+def n_kinds(*, can_delay: bool) -> int:
     """How many faults make one round, in which each kind happens once."""
-    return len(ONE_GROUP) + has_netem + 1
+    return len(ONE_GROUP) + can_delay + 1
 
 
-def schedule(seed: int, n_groups: int, longest_s: float, *, has_netem: bool) -> Iterator[Planned]:
+def schedule(seed: int, n_groups: int, longest_s: float, *, can_delay: bool) -> Iterator[Planned]:
     """Faults for ever, round after round; the same for the same seed.
 
     Each kind happens to one group once a round, and last the power of the whole site is cut. No
@@ -111,10 +111,10 @@ def schedule(seed: int, n_groups: int, longest_s: float, *, has_netem: bool) -> 
         seed: Of the order, the groups and the durations.
         n_groups: How many there are, at least two.
         longest_s: Of a fault; the shortest is `SHORTEST_S`.
-        has_netem: Whether packets can be delayed here.
+        can_delay: Whether packets can be delayed here.
     """
     chance = random.Random(seed)
-    kinds = [*ONE_GROUP, *([DELAYED] if has_netem else [])]
+    kinds = [*ONE_GROUP, *([DELAYED] if can_delay else [])]
     rested = list(range(n_groups))
     while True:
         chance.shuffle(kinds)

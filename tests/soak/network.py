@@ -1,7 +1,8 @@
 """A network of its own for cameras: a namespace, and a cable to it for each group of them.
 
 Needs root. What a cable can do to packets is done by the kernel: `tc netem` where it has it, else
-iptables' random drop for loss; `tc tbf` for a narrow line.
+iptables' random drop for loss and a detour through user space for delay; `tc tbf` for a narrow
+line.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+
+from tests.soak.delay import TUN, Delay, open_tun
 
 NAMESPACES = Path("/run/netns")
 PREFIX = "edge-soak-"
@@ -40,9 +43,12 @@ class Cable:
 
     def __init__(self, namespace: str, number: int) -> None:
         self.camera_address = f"10.77.{number}.2"
+        self.box_address = f"10.77.{number}.1"
+        self._detour: Delay | None = None
         self._namespace = namespace
         self._camera_end = f"cam{number}"
         self._box_end = f"es{os.getpid()}-{number}"
+        self._far_tun, self._near_tun = f"late{number}", f"et{os.getpid()}-{number}"
         _ip("link", "add", self._box_end, "type", "veth", "peer", "name", self._camera_end,
             "netns", namespace)  # fmt: skip
         _ip("addr", "add", f"10.77.{number}.1/24", "dev", self._box_end)
@@ -78,8 +84,23 @@ class Cable:
         return "iptables"
 
     def delay(self, ms: int, jitter_ms: int) -> None:
-        """Let packets from the cameras take longer; only where `has_netem`."""
-        self._tc("netem", "delay", f"{ms}ms", f"{jitter_ms}ms")
+        """Let packets from the cameras take longer, and overtake each other."""
+        if self.has_netem:
+            self._tc("netem", "delay", f"{ms}ms", f"{jitter_ms}ms")
+            return
+        with inside(self._namespace):
+            source = open_tun(self._far_tun)
+        sink = open_tun(self._near_tun)
+        # Packets come in by another device than answers go out by: let that be, also where the
+        # system is strict about it. Without an address of its own a device takes none of them.
+        _ip("addr", "add", self.box_address.replace("10.77", "10.78") + "/32",
+            "dev", self._near_tun)  # fmt: skip
+        Path(f"/proc/sys/net/ipv4/conf/{self._near_tun}/rp_filter").write_text("2")
+        _ip("link", "set", self._near_tun, "up")
+        self._ip("link", "set", self._far_tun, "up")
+        self._detour = Delay(source, sink, ms / 1000, jitter_ms / 1000)
+        self._ip("route", "add", f"{self.box_address}/32", "dev", self._far_tun,
+                 "src", self.camera_address)  # fmt: skip
 
     def mend(self) -> None:
         """Take back whatever was done to it."""
@@ -89,10 +110,29 @@ class Cable:
                 if rule.startswith("-A") and f" {self._camera_end} " in f"{rule} ":
                     self._inside("iptables", "-w", "-D", *rule.split()[1:])
         self._inside("tc", "qdisc", "del", "dev", self._camera_end, "root", check=False)
+        if self._detour is not None:
+            # First the way without it; what is still under way on the detour is lost.
+            _run("ip", "-n", self._namespace, "route", "del", f"{self.box_address}/32",
+                 "dev", self._far_tun)  # fmt: skip
+            self._detour.close()
+            self._detour = None
+
+    @property
+    def n_delayed(self) -> int:
+        """Packets that came by the detour so far; 0 where netem delays them."""
+        return 0 if self._detour is None else self._detour.n_carried
 
     def remove(self) -> None:
         """Take it away, both ends."""
+        if self._detour is not None:
+            self._detour.close()
+            self._detour = None
         _run("ip", "link", "del", self._box_end, check=False)
+
+    @property
+    def can_delay(self) -> bool:
+        """Whether packets can be delayed here, by netem or by a detour."""
+        return self.has_netem or TUN.exists()
 
     @property
     def has_netem(self) -> bool:
@@ -155,19 +195,26 @@ class Network:
     @contextmanager
     def inside(self) -> Iterator[None]:
         """Let this thread, and what it starts meanwhile, live in the namespace."""
-        with Path("/proc/thread-self/ns/net").open("rb") as outside:
-            with (NAMESPACES / self.name).open("rb") as there:
-                _enter(there.fileno())
-            try:
-                yield
-            finally:
-                _enter(outside.fileno())
+        with inside(self.name):
+            yield
 
     def _remove(self) -> None:
         """Connections that were cut keep the namespace for minutes, without its name."""
         for cable in self.cables:
             cable.remove()
         _run("ip", "netns", "del", self.name, check=False)
+
+
+@contextmanager
+def inside(namespace: str) -> Iterator[None]:
+    """Let this thread, and what it starts meanwhile, live in a namespace."""
+    with Path("/proc/thread-self/ns/net").open("rb") as outside:
+        with (NAMESPACES / namespace).open("rb") as there:
+            _enter(there.fileno())
+        try:
+            yield
+        finally:
+            _enter(outside.fileno())
 
 
 def _sweep() -> None:

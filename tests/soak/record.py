@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.soak.box import Sample, Source
@@ -20,7 +20,9 @@ class Happened:
         fault: What.
         cameras: Whom it hit.
         began: When it was there.
-        ended: When the cameras were back.
+        ended: When the last of them was back.
+        silent_until: When it began to be taken back from each: until then nothing came.
+        back: When each was back. With many groups the first is seconds before the last.
         watched: When the box first said that it watches each again; missing where it never did.
     """
 
@@ -28,6 +30,8 @@ class Happened:
     cameras: frozenset[str]
     began: float
     ended: float
+    silent_until: Mapping[str, float]
+    back: Mapping[str, float]
     watched: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -38,7 +42,7 @@ class Happened:
     @property
     def recovery_s(self) -> dict[str, float]:
         """From a camera's return to it being watched."""
-        return {camera: max(0.0, t - self.ended) for camera, t in self.watched.items()}
+        return {camera: max(0.0, t - self.back[camera]) for camera, t in self.watched.items()}
 
 
 @dataclass
@@ -56,7 +60,7 @@ class Record:
         status: Exit status of the process.
         complaints: Lines of its log that should not be there.
         loss_by: What lost packets.
-        has_netem: Whether packets could be delayed.
+        delay_by: What delayed them; empty where nothing could.
     """
 
     sources: Sequence[Source]
@@ -69,7 +73,7 @@ class Record:
     status: int
     complaints: list[str]
     loss_by: str
-    has_netem: bool
+    delay_by: str
 
     @property
     def troubled(self) -> dict[str, list[tuple[float, float]]]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
 from tests.servers import eventually, mosquitto
 from tests.soak.box import Box, configuration
-from tests.soak.faults import Planned, n_kinds, schedule
+from tests.soak.faults import Fault, Planned, n_kinds, schedule
 from tests.soak.film import Film
 from tests.soak.knocks import Knocks
 from tests.soak.record import Happened, Record
 from tests.soak.room import ControlRoom
-from tests.soak.site import Site
+from tests.soak.site import Group, Site
 
 START_S = 60.0
 """Longest wait for all cameras at the start, before the run is given up."""
@@ -66,7 +66,7 @@ def soak(
     """
     (folder / "broker").mkdir(parents=True)
     cable = site.groups[0].cable
-    has_netem = cable.has_netem
+    delay_by = "netem" if cable.has_netem else "a detour in user space" if cable.can_delay else ""
     loss_by = cable.lose(0.01)
     cable.mend()
     with site.network.inside():
@@ -79,8 +79,8 @@ def soak(
             started_s = _started(box, room, site, began)
             say(f"{len(site.sources)} cameras watched after {started_s:.1f} s")
             time.sleep(CALM_S)
-            plan = schedule(seed, len(site.groups), longest_s, has_netem=has_netem)
-            n_least = n_kinds(has_netem=has_netem)
+            plan = schedule(seed, len(site.groups), longest_s, can_delay=bool(delay_by))
+            n_least = n_kinds(can_delay=bool(delay_by))
             until = began + minutes * 60
             faults = [_inject(box, room, site, planned, say) for planned in islice(plan, n_least)]
             faults += _until(until, plan, lambda planned: _inject(box, room, site, planned, say))
@@ -93,7 +93,7 @@ def soak(
     knocks.close()
     return Record(
         site.sources, film, room, knocks, box.samples, faults,
-        started_s, status, complaints, loss_by, has_netem,
+        started_s, status, complaints, loss_by, delay_by,
     )  # fmt: skip
 
 
@@ -128,8 +128,15 @@ def _inject(
     with ThreadPoolExecutor(len(groups)) as at_once:
         list(at_once.map(planned.fault.begin, groups))
         time.sleep(planned.lasts_s)
-        list(at_once.map(planned.fault.end, groups))
-    happened = Happened(planned.fault, cameras, began, time.monotonic())
+        spans = list(at_once.map(lambda group: _taken_back(planned.fault, group), groups))
+    happened = Happened(
+        planned.fault,
+        cameras,
+        began,
+        time.monotonic(),
+        silent_until=_of_each(groups, [since for since, _ in spans]),
+        back=_of_each(groups, [until for _, until in spans]),
+    )
     _await_return(box, room, happened)
     slowest_s = max(happened.recovery_s.values(), default=0.0)
     missing = sorted(cameras - happened.watched.keys())
@@ -142,14 +149,27 @@ def _inject(
     return happened
 
 
+def _taken_back(fault: Fault, group: Group) -> tuple[float, float]:
+    """End a fault of one group; when that began, and when it was done."""
+    since = time.monotonic()
+    fault.end(group)
+    return since, time.monotonic()
+
+
+def _of_each(groups: Sequence[Group], times: Sequence[float]) -> dict[str, float]:
+    """The time of its group for each camera."""
+    return {camera: t for group, t in zip(groups, times, strict=True) for camera in group.cameras}
+
+
 def _await_return(box: Box, room: ControlRoom, happened: Happened) -> None:
     """Note when each camera was watched again, once it had been anything else."""
 
     def are_back() -> bool:
         for camera in happened.cameras - happened.watched.keys():
             if room.is_watched(camera):
-                back = room.watched_since(camera, happened.ended)
-                happened.watched[camera] = happened.ended if back is None else back
+                back = happened.back[camera]
+                watched = room.watched_since(camera, back)
+                happened.watched[camera] = back if watched is None else watched
         return not box.is_running or happened.watched.keys() == happened.cameras
 
     if not happened.fault.is_loss:

@@ -80,7 +80,7 @@ class Verdict:
 def judge(record: Record) -> list[Verdict]:
     """All verdicts on a run."""
     parts: tuple[Callable[[Record], Iterator[Verdict]], ...] = (
-        _service, _losses, _recoveries, _storms, _isolation, _honesty, _resources,
+        _service, judge_losses, _recoveries, _storms, _isolation, _honesty, _resources,
     )  # fmt: skip
     return [verdict for part in parts for verdict in part(record)]
 
@@ -96,7 +96,7 @@ def _service(record: Record) -> Iterator[Verdict]:
     yield Verdict("errors in its log", said, "0", not record.complaints)
 
 
-def _losses(record: Record) -> Iterator[Verdict]:
+def judge_losses(record: Record) -> Iterator[Verdict]:
     """Each loss is said in time, and taken back."""
     delays: list[float] = []
     unsaid: list[str] = []
@@ -116,7 +116,7 @@ def _losses(record: Record) -> Iterator[Verdict]:
         if happened.fault.is_loss
         for heard in record.room.statuses
         if heard.body["camera"] in happened.cameras
-        and happened.began + NOTICED_S < heard.t < happened.ended
+        and happened.began + NOTICED_S < heard.t < happened.silent_until[heard.body["camera"]]
         and is_watching(heard.body)
     ]
     yield Verdict(

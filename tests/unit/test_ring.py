@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import datetime, timezone
 
 from hypothesis import given
@@ -135,3 +136,49 @@ def test_going_back_further_than_is_kept_stops_at_the_oldest_keyframe() -> None:
     ring.take(0)
     ring.rewind(5)
     assert taken(ring)[0] == (8.0, 0)
+
+
+def test_a_taker_at_rest_is_handed_several_packets_at_a_time() -> None:
+    """It waits for so many, is then given them all, and waits again."""
+    ring = filled(1, 10)
+    assert ring.take(0, at_least=4) is not None
+    for index in (1, 2, 3):
+        ring.append(packet(index, key=False))
+    handed: list[float] = []
+
+    def run() -> None:
+        while (one := ring.take(5, at_least=4)) is not None:
+            handed.append(one.packet.pts)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(0.2)
+    assert handed == []
+    ring.append(packet(4, key=False))
+    thread.join(0.5)
+    assert handed == [0.1, 0.2, 0.3, 0.4]
+    ring.append(packet(5, key=False))
+    ring.close()
+    thread.join(5)
+    assert handed[-1] == 0.5
+
+
+def test_a_keyframe_is_not_waited_upon() -> None:
+    """Whoever rests wakes for each: it is what is looked at."""
+    ring = filled(1, 10)
+    assert ring.take(0) is not None
+    ring.append(packet(1, key=False))
+    ring.append(packet(2, key=True))
+    began = time.monotonic()
+    assert [one.packet.pts for _ in range(2) if (one := ring.take(5, at_least=4))] == [0.1, 0.2]
+    assert time.monotonic() - began < 1
+
+
+def test_what_is_there_when_the_time_is_up_is_handed_out() -> None:
+    """A camera of few pictures a second is not kept waiting for the rest."""
+    ring = filled(1, 10)
+    assert ring.take(0) is not None
+    ring.append(packet(1, key=False))
+    one = ring.take(0.05, at_least=4)
+    assert one is not None
+    assert one.packet.pts == 0.1

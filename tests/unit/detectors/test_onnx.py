@@ -94,6 +94,44 @@ def test_backends_are_served_and_closed(tmp_path: Path) -> None:
         detector.detect(frame(GREY))
 
 
+def test_a_run_that_was_given_up_keeps_its_picture(tmp_path: Path) -> None:
+    """Memory is used again from frame to frame, but not under a run that nobody waits for."""
+    write_model(tmp_path)
+
+    class GivesUp:
+        max_batch = 1
+
+        def __init__(self, backend: Backend) -> None:
+            self.backend = backend
+            self.given: list[Tensor] = []
+
+        def run(self, inputs: Tensors) -> dict[str, Tensor]:
+            self.given.append(inputs["images"])
+            if len(self.given) == 2:  # the first is the engine's trial
+                raise DetectorStalled("no answer in time")
+            return self.backend.run(inputs)
+
+        def close(self) -> None:
+            self.backend.close()
+
+    backends: list[GivesUp] = []
+
+    def serve(load: Load) -> Backend:
+        backends.append(GivesUp(load()))
+        backends[0].run({"images": np.zeros((1, 3, 32, 32), np.float32)})
+        return backends[0]
+
+    detector = engine_of(tmp_path).engine(Models([tmp_path]), serve).detector()
+    with pytest.raises(DetectorStalled):
+        detector.detect(frame(GREY))
+    given_up = backends[0].given[1].copy()
+    for _ in range(2):
+        detector.detect(frame(GREY // 2))
+    _, kept, next_one, last = backends[0].given
+    np.testing.assert_array_equal(kept, given_up)
+    assert np.shares_memory(next_one, last)
+
+
 @pytest.mark.parametrize("batch", [1, "N"], ids=["fixed batch", "free batch"])
 def test_the_processor_takes_a_picture_a_thread(tmp_path: Path, batch: int | str) -> None:
     """Side by side, so that a network whose batch is fixed gains as well."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge.detectors._card import Input
-from edge.detectors._preprocess import Letterbox, to_tensor
+from edge.detectors._preprocess import Canvas, Letterbox, to_tensor
 from edge.frame import Colour, Frame
 from tests.unit.detectors.tiny_model import frame, stamp
 
@@ -204,3 +204,24 @@ def test_scale_mean_and_deviation_apply_to_picture_and_padding() -> None:
         np.testing.assert_allclose(
             tensor[0, channel, -1, 0], (114 / 255 - mean[channel]) / std[channel], rtol=1e-5
         )
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 70), st.integers(1, 70)), min_size=2, max_size=4),
+    fits,
+    st.integers(0, 2**32 - 1),
+)
+def test_nothing_of_the_last_frame_is_left_on_a_canvas(
+    frame_sizes: list[tuple[int, int]], fit: Fit, seed: int
+) -> None:
+    """Frames of any sizes one after the other: each tensor is the one made in fresh memory."""
+    rng = np.random.default_rng(seed)
+    want = spec(fit, (40, 32), scale=1 / 255, mean=(0.5, 0.4, 0.3))
+    canvas = Canvas(want)
+    for width, height in frame_sizes:
+        picture = frame(rng.integers(0, 256, (height, width), np.uint8))
+        tensor, placed = canvas.draw(picture)
+        expected, where = to_tensor(picture, want)
+        assert placed == where
+        np.testing.assert_array_equal(tensor, expected)

@@ -22,6 +22,7 @@ from edge.pipeline import Pipeline
 from edge.runtime.camera import Camera, Reports
 from edge.runtime.reader import Reader
 from edge.runtime.standing import Status
+from edge.sources import SourceOptions
 from edge.sources.file import Options as FileOptions
 from edge.sources.rtsp import Options as RtspOptions
 from edge.trackers.bytetrack import Options as TrackerOptions
@@ -79,7 +80,7 @@ class Wrong:
 
 @contextmanager
 def watching(
-    source: FileOptions | RtspOptions,
+    source: SourceOptions,
     detector: Scripted,
     heard: Heard,
     *,

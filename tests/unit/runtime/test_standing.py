@@ -66,6 +66,14 @@ def test_a_detector_that_was_not_asked_has_not_recovered() -> None:
     assert standing.status.state == "degraded"
 
 
+def test_what_nothing_tells_of_has_not_recovered() -> None:
+    """A camera that goes silent while it is degraded does not become well by that."""
+    standing = Standing()
+    judged(standing, 0.0, Troubles(less="pictures arrive damaged"))
+    assert judged(standing, 60.0, Troubles(less=None)) == []
+    assert standing.status.state == "degraded"
+
+
 def test_a_status_is_news_only_when_it_changes() -> None:
     """The same trouble again keeps the moment at which it began."""
     standing = Standing()
