@@ -139,6 +139,17 @@ class Ring:
             return self._packets[-1].dts - self._packets[max(0, self._next - self._first)].dts
 
     @property
+    def gop_s(self) -> float | None:
+        """Stream time between the two newest keyframes; None where fewer are kept."""
+        with self._changed:
+            if len(self._keyframes) < 2:
+                return None
+            before, newest = (
+                self._packets[n - self._first].dts for n in list(self._keyframes)[-2:]
+            )
+            return newest - before
+
+    @property
     def is_lossless(self) -> bool:
         """Nothing is skipped: the appender waits instead."""
         return self._is_lossless

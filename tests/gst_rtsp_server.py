@@ -8,7 +8,8 @@ PyPI; nothing here imports the appliance. `tests.rtsp_camera` starts it, and so 
 
     /usr/bin/python3 tests/gst_rtsp_server.py clip.mp4 --user viewer --password secret
 
-The clip is demuxed once into memory and its access units are sent again and again, bit for bit.
+A clip in .ts is sent once, as MPEG-TS inside RTP. Any other is demuxed once into memory and its
+access units are sent again and again, bit for bit.
 It does not loop by seeking back: that restarts the timestamps, and no camera's clock jumps back
 every few seconds. Here each round's timestamps continue the last one's, so that a client sees
 one endless stream.
@@ -41,6 +42,8 @@ BARE = "application/x-rtp,media=video,encoding-name=H264,clock-rate=90000,payloa
 ELEMENTS = (
     *("appsrc", "appsink", "identity", "capssetter", "qtdemux", "matroskademux", "rtpbin"),
     *("h264parse", "rtph264pay", "h265parse", "rtph265pay", "jpegparse", "rtpjpegpay"),
+    *("filesrc", "tsparse", "rtpmp2tpay"),
+    *("mpegtsmux", "rtpmp2tpay"),
 )
 SECOND_NS = 1_000_000_000
 
@@ -127,6 +130,12 @@ def read(clip: Path) -> Recording:
     )
 
 
+TRANSPORT_STREAM = (
+    '( filesrc location="{}" ! tsparse set-timestamps=true alignment=7'
+    " ! rtpmp2tpay pt=33 name=pay0 )"
+)
+
+
 def launch(recording: Recording, options: argparse.Namespace) -> str:
     """The pipeline from clip to RTP.
 
@@ -134,6 +143,8 @@ def launch(recording: Recording, options: argparse.Namespace) -> str:
     after the payloader, which makes it the network's.
     """
     payloader = PAYLOADERS[recording.caps.get_structure(0).get_name()]
+    if options.transport_stream:
+        payloader = f"{payloader.partition(' ! ')[0]} ! mpegtsmux alignment=7 ! rtpmp2tpay pt=33"
     if options.rtp_start >= 0:
         payloader += f" timestamp-offset={options.rtp_start}"
     steps = ["appsrc name=units format=time max-bytes=1", payloader]
@@ -191,7 +202,9 @@ def guard(
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description="Serve a clip as an RTSP camera.")
-    parser.add_argument("clip", type=Path, help="H.264, H.265 or MJPEG in .mp4 or .mkv")
+    parser.add_argument(
+        "clip", type=Path, help="H.264, H.265 or MJPEG in .mp4 or .mkv; .ts once, as it is"
+    )
     parser.add_argument("--address", default="127.0.0.1", help="where it listens")
     parser.add_argument("--port", type=int, default=0, help="0 (the default) takes a free one")
     parser.add_argument("--path", default="stream")
@@ -206,6 +219,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--bare-sdp", action="store_true", help="describe H.264 without its parameter sets"
     )
+    parser.add_argument("--transport-stream", action="store_true", help="MPEG-TS inside RTP")
     parser.add_argument("--rtp-start", type=int, default=-1, help="the first picture's RTP time")
     parser.add_argument("--report-s", type=float, default=5.0, help="between RTCP sender reports")
     options = parser.parse_args()
@@ -222,16 +236,18 @@ def main() -> int:
     if absent:
         sys.stderr.write(f"missing: {', '.join(absent)}; run: apt-get install {PACKAGES}\n")
         return MISSING
-    try:
-        recording = read(options.clip)
-    except ValueError as problem:
-        sys.stderr.write(f"{problem}\n")
-        return 2
-
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(launch(recording, options))
+    if options.clip.suffix == ".ts":
+        factory.set_launch(TRANSPORT_STREAM.format(options.clip))
+    else:
+        try:
+            recording = read(options.clip)
+        except ValueError as problem:
+            sys.stderr.write(f"{problem}\n")
+            return 2
+        factory.set_launch(launch(recording, options))
+        factory.connect("media-configure", feed, recording)
     factory.set_shared(options.shared)
-    factory.connect("media-configure", feed, recording)
     factory.connect("media-configure", report, round(options.report_s * SECOND_NS))
     server = GstRtspServer.RTSPServer()
     server.set_address(options.address)

@@ -28,7 +28,8 @@ class RtspCamera:
     while it is off, so that the same address comes back.
 
     Args:
-        clip: H.264, H.265 or MJPEG in MP4 or Matroska, at least two pictures.
+        clip: H.264, H.265 or MJPEG in MP4 or Matroska, at least two pictures; or MPEG-TS, which is
+            sent once, as MPEG-TS inside RTP.
         user: With `password`, who may look (digest authentication); None lets everyone in.
         password: See `user`.
         shared: All clients join one running stream, as with most cameras. Otherwise each gets
@@ -37,6 +38,7 @@ class RtspCamera:
         certificate: With `key`, both PEM files: it serves `rtsps://`.
         key: See `certificate`.
         loss: Fraction of its RTP packets that get lost on the way.
+        is_transport_stream: Its video is wrapped in MPEG-TS inside RTP.
         has_bare_sdp: It describes its H.264 without the parameter sets; those are in the stream.
         rtp_start: RTP time of the first picture, 32 bits at 90 kHz; random if None.
         report_s: Between its RTCP sender reports.
@@ -54,6 +56,7 @@ class RtspCamera:
         certificate: Path | None = None,
         key: Path | None = None,
         loss: float = 0.0,
+        is_transport_stream: bool = False,
         has_bare_sdp: bool = False,
         rtp_start: int | None = None,
         report_s: float = 5.0,
@@ -64,6 +67,7 @@ class RtspCamera:
         self._arguments = [str(clip), "--address", address, *(["--shared"] if shared else [])]
         self._arguments += ["--loss", str(loss), "--report-s", str(report_s)]
         self._arguments += ["--bare-sdp"] if has_bare_sdp else []
+        self._arguments += ["--transport-stream"] if is_transport_stream else []
         if rtp_start is not None:
             self._arguments += ["--rtp-start", str(rtp_start)]
         if certificate is not None and key is not None:

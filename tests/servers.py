@@ -144,6 +144,8 @@ class Listener:
 
     def __init__(self, port: int, topic: str = "#", login: tuple[str, str] | None = None) -> None:
         self.received: list[Received] = []
+        self.n_subscribed = 0
+        """How often it has subscribed: once a connection."""
         self._subscribed = threading.Event()
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id=f"listener-{free_port()}", clean_session=True
@@ -152,7 +154,7 @@ class Listener:
             self._client.username_pw_set(*login)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=0)
-        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
@@ -166,6 +168,10 @@ class Listener:
         """Disconnect and end the thread."""
         self._client.disconnect()
         self._client.loop_stop()
+
+    def _on_subscribe(self, *_: object) -> None:
+        self.n_subscribed += 1
+        self._subscribed.set()
 
     def _on_message(self, _client: paho.Client, _data: object, got: paho.MQTTMessage) -> None:
         self.received.append(Received(got.topic, bytes(got.payload), got.retain))

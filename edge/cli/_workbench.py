@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.cli import FAILED, FINE
+from edge.cli._storage import add_into, add_storage, into_of, models_of
 from edge.detections import Detections
 from edge.detectors import Card, Models
 from edge.errors import InputError
@@ -105,18 +106,8 @@ def arguments(actions: Any) -> None:
     exporting.set_defaults(act=_export)
 
 
-def add_into(parser: argparse.ArgumentParser) -> None:
-    """Add `--into DIR`."""
-    parser.add_argument(
-        "--into",
-        type=Path,
-        default=Path("models"),
-        metavar="DIR",
-        help="folder of the search path to put it in (default: ./models)",
-    )
-
-
 def _add_engine(parser: argparse.ArgumentParser) -> None:
+    add_storage(parser)
     parser.add_argument("name", metavar="MODEL", help="name of the card")
     parser.add_argument(
         "--engine",
@@ -147,7 +138,7 @@ def _positive(text: str) -> int:
 
 
 def _eval(args: argparse.Namespace) -> int:
-    models = Models.on_this_machine()
+    models = models_of(args)
     card = models.card(args.name)
     annotations = Annotations(args.annotations)
     with engines.opened(args.engine, args.name, models, precision=args.precision) as engine:
@@ -185,7 +176,7 @@ def _points(points: float | None) -> str:
 
 
 def _check(args: argparse.Namespace) -> int:
-    models = Models.on_this_machine()
+    models = models_of(args)
     card = models.card(args.name)
     reference = card.derived_from.model if card.derived_from else card.name
     annotations = Annotations(args.annotations) if args.annotations else None
@@ -238,7 +229,7 @@ def _report(args: argparse.Namespace, seen: Agreement, reference: str) -> int:
 def _quantise(args: argparse.Namespace) -> int:
     from edge.workbench.quantise import quantise
 
-    models = Models.on_this_machine()
+    models = models_of(args)
     card, weights = _float_weights(models, args.name)
     frames = [pictures.read_frame(path) for path in pictures.listed(args.images, args.pictures)]
 
@@ -254,7 +245,7 @@ def _quantise(args: argparse.Namespace) -> int:
     path = engines.install(
         made.model,
         card,
-        args.into,
+        into_of(args),
         suffix="int8",
         sha256=models.digest(weights),
         how=f"edge model quantise, {engines.software('onnxruntime')}, {len(frames)} pictures; of "
@@ -267,12 +258,12 @@ def _quantise(args: argparse.Namespace) -> int:
 def _fp16(args: argparse.Namespace) -> int:
     from edge.workbench.fp16 import to_fp16
 
-    models = Models.on_this_machine()
+    models = models_of(args)
     card, weights = _float_weights(models, args.name)
     path = engines.install(
         to_fp16(weights),
         card,
-        args.into,
+        into_of(args),
         suffix="fp16",
         sha256=models.digest(weights),
         how=f"edge model fp16, {engines.software('onnxruntime')}; inputs and outputs stay float32",
@@ -303,16 +294,17 @@ def _advise(path: Path, images: Path) -> None:
 def _export(args: argparse.Namespace) -> int:
     from edge.workbench.export import export
 
-    card = Models.on_this_machine().card(args.name)
-    return pin(card, export(card, args.source), args.into, args.pin)
+    card = models_of(args).card(args.name)
+    args.source = export(card, args.source)
+    return pin(args, card)
 
 
-def pin(card: Card, source: Path | None, into: Path, by: str) -> int:
+def pin(args: argparse.Namespace, card: Card) -> int:
     """Accept a file as the weights of a card on this site, in the name of a person."""
-    if source is None:
+    if args.source is None:
         raise InputError("--pin: expected a file to vouch for, got none; add --from FILE")
-    path = pin_weights(card, source, into, by, Models.on_this_machine())
-    print(f"{card.name}: {path}, pinned by {by} on {path.with_name('card.yaml')}")
+    path = pin_weights(card, args.source, into_of(args), args.pin, models_of(args))
+    print(f"{card.name}: {path}, pinned by {args.pin} on {path.with_name('card.yaml')}")
     return FINE
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from edge.cli import add_config
 from edge.config import Config, ConfigUnusable, load
 from edge.config.changes import AT_START, Changes, changes
+from edge.config.ground import described
 from edge.config.history import History, Kept
 from edge.errors import InputError
 
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
         problems = unusable.problems
     n_errors = sum(problem.severity == "error" for problem in problems)
     n_warnings = len(problems) - n_errors
+    ground = [line for camera in config.cameras for line in described(camera)] if config else []
     if args.json:
         report: dict[str, object] = {
             "config": config.sha256 if config else None,
@@ -51,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
             "rejected": [camera for camera, _ in config.rejected] if config else [],
             "errors": n_errors,
             "warnings": n_warnings,
+            "ground": ground,
             "problems": [dataclasses.asdict(problem) for problem in problems],
         }
         if args.diff and config is not None:
@@ -61,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         for problem in problems:
             print(problem, file=sys.stderr)
+        for line in ground:
+            print(line)
         print(_summary(args.config, config, n_errors, n_warnings))
         if args.diff and config is not None:
             print("\n".join(_told(*_changes(config))))

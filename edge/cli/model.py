@@ -6,10 +6,13 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from edge.cli import FINE, _workbench
-from edge.detectors import Models, pull, tensorrt
+from edge.cli._storage import add_into, add_storage, into_of, models_of
+from edge.detectors import build_engine, engine_states, pull
 from edge.errors import ModelError, ModelMissing
+from edge.runtime.builder import give_way
 
 HELP = "list, fetch, measure, compare and convert the models that detect"
 EXAMPLE = "edge model pull yolox-nano --from /media/usb/yolox_nano.onnx"
@@ -18,8 +21,9 @@ EXAMPLE = "edge model pull yolox-nano --from /media/usb/yolox_nano.onnx"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="every model there is a card for")
+    listing = actions.add_parser("list", help="every model there is a card for, and its engines")
     listing.add_argument("--json", action="store_true", help="one JSON list for scripts")
+    add_storage(listing)
     listing.set_defaults(act=_list)
     pulling = actions.add_parser("pull", help="download weights, or import them from a file")
     pulling.add_argument("name", metavar="MODEL", help="name of the card, such as yolox-nano")
@@ -29,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     pulling.add_argument(
         "--url", help="a mirror to download from; the SHA-256 stays the one on the card"
     )
-    _workbench.add_into(pulling)
+    add_into(pulling)
     pulling.add_argument(
         "--pin",
         metavar="NAME",
@@ -37,23 +41,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     pulling.set_defaults(act=_pull)
     building = actions.add_parser(
-        "build", help="build an engine for this box and keep it; minutes, once"
+        "build",
+        help="build an engine for this box and keep it; minutes on a Jetson, once",
+        epilog="example: edge model build yolox-nano-fp16 --kind tensorrt --config /etc/edge",
     )
     building.add_argument("name", metavar="MODEL", help="name of a card whose weights are here")
-    building.add_argument("--kind", choices=["tensorrt"], default="tensorrt")
     building.add_argument(
-        "--precision",
-        choices=["fp32", "fp16", "int8"],
-        default="fp32",
-        help="what the model file holds (default: fp32)",
+        "--kind",
+        choices=["tensorrt", "openvino"],
+        help="for which kind of detector (default: the fastest whose library is installed)",
     )
     building.add_argument(
-        "--storage",
-        type=Path,
-        default=Path("/var/lib/edge"),
-        metavar="DIR",
-        help="`storage.path` of the configuration (default: /var/lib/edge)",
+        "--precision", default="auto", help="as the kind's `precision` (default: auto)"
     )
+    building.add_argument(
+        "--background", action="store_true", help="with the lowest priority, as the daemon builds"
+    )
+    add_storage(building)
     building.set_defaults(act=_build)
     _workbench.arguments(actions)
 
@@ -64,26 +68,25 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _pull(args: argparse.Namespace) -> int:
-    models = Models.on_this_machine()
+    models = models_of(args)
     card = models.card(args.name)
     if args.pin is not None:
-        return _workbench.pin(card, args.source, args.into, args.pin)
+        return _workbench.pin(args, card)
     if not card.weights:
         raise ModelMissing(card.how_to_pin)
-    path = pull(card, args.into, args.source, _progress, url=args.url)
+    path = pull(card, into_of(args), args.source, _progress, url=args.url)
     print(f"{args.name}: {path}, SHA-256 verified")
     return FINE
 
 
 def _build(args: argparse.Namespace) -> int:
-    models = Models.on_this_machine(args.storage)
-    options = tensorrt.Options(kind=args.kind, model=args.name, precision=args.precision)
-    options.require()
-    path, card = models.find(args.name), models.card(args.name)
-    kept = options.build(path, card, models.engines, _phase)
+    if args.background:
+        give_way()
+    models = models_of(args)
+    kept, kind = build_engine(args.name, models, args.kind, args.precision, _phase)
     print(
         f"{args.name}: {kept}; compare it with "
-        f"`edge model check {args.name} --engine {args.kind} --images DIR`"
+        f"`edge model check {args.name} --engine {kind} --images DIR`"
     )
     return FINE
 
@@ -95,14 +98,15 @@ def _phase(phase: str, n_done: int, n_all: int) -> bool:
 
 
 def _list(args: argparse.Namespace) -> int:
-    models = Models.on_this_machine()
-    rows = []
+    models = models_of(args)
+    rows: list[dict[str, Any]] = []
     for name in models.names():
-        row = {"name": name, "family": "", "licence": "", "weights": ""}
+        row = {"name": name, "family": "", "licence": "", "weights": "", "engines": []}
         try:
             card = models.card(name)
             row |= {"family": card.family, "licence": card.licence.spdx}
             row["weights"] = str(models.find(name))
+            row["engines"] = [str(state) for state in engine_states(name, models) if state.engine]
         except ModelError as exc:
             row["weights"] = f"- ({type(exc).__name__})"
         rows.append(row)
@@ -112,6 +116,8 @@ def _list(args: argparse.Namespace) -> int:
     widths = {key: max(len(row[key]) for row in rows) for key in ("name", "family", "licence")}
     for row in rows:
         print("  ".join(f"{row[key]:{n}}" for key, n in widths.items()), row["weights"], sep="  ")
+        for engine in row["engines"]:
+            print(f"  engine: {engine}")
     if any(row["weights"].startswith("-") for row in rows):
         print("weights are fetched with `edge model pull NAME [--from FILE]`", file=sys.stderr)
     return FINE

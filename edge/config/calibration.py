@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field
 
 from edge.calibration import CalibrationError, from_distances, from_heights, from_points
@@ -84,6 +85,24 @@ class Calibration(Options):
             examples=[[{"foot": [0.31, 0.82], "head": [0.31, 0.61], "metres": 1.7}]],
         ),
     ] = ()
+
+    @property
+    def measured(self) -> str:
+        """What it is made from, in words."""
+        if self.ground:
+            return f"{len(self.ground)} points"
+        if self.distances:
+            return f"{len(self.distances)} distances"
+        return f"{len(self.heights)} heights"
+
+    @property
+    def extent_m(self) -> float:
+        """How large what was measured is, in metres: what an error is to be compared with."""
+        if self.ground:
+            places = np.array(list(self.ground.values()))
+            return float(np.hypot(*(places - places.mean(axis=0)).T).mean())
+        sizes = [one.metres for one in self.distances or self.heights]
+        return float(np.mean(sizes))
 
     def build(self) -> Ground:
         """The ground that was measured.

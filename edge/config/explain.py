@@ -196,7 +196,8 @@ def _range(refusal: _Refusal) -> Finding:
             (wanted.get("exclusiveMaximum"), "less than"),
         )
         limits = " and ".join(f"{word} {limit:g}" for limit, word in words if limit is not None)
-    remedy = _FRACTIONS if refusal.path[0] in SHAPES else refusal.example()
+    is_place = refusal.path[0] in SHAPES or (refusal.path[0], high) == ("calibration", 1)
+    remedy = _FRACTIONS if is_place else refusal.example()
     return Finding(refusal.path, f"must be {limits}, got {refusal.got}", remedy)
 
 

@@ -155,31 +155,6 @@ class DetectorOptions(Options):
         """
 
 
-class EngineOptions(Protocol):
-    """A kind of detector whose engine can be built on this box and kept."""
-
-    @property
-    def kind(self) -> str:
-        """Of the detector."""
-
-    @property
-    def model(self) -> str:
-        """Name of the card."""
-
-    def engine_key(self, models: Models) -> EngineKey:
-        """What the engine has to be built from and for.
-
-        Raises:
-            ModelError, MissingDependency: No card, no weights, no library.
-        """
-
-    def may_build(self, models: Models) -> bool:
-        """Whether it may be built unasked: it is of use, and did not fail before."""
-
-    def engine(self, models: Models, serve: Serve) -> Engine:
-        """See `DetectorOptions.engine`."""
-
-
 @dataclass(frozen=True)
 class Plan:
     """How a detector begins, and what it becomes.
@@ -191,8 +166,8 @@ class Plan:
     """
 
     now: tuple[DetectorOptions, ...]
-    later: EngineOptions | None = None
-    again: EngineOptions | None = None
+    later: NetworkOptions | None = None
+    again: NetworkOptions | None = None
 
 
 def unbatched(load: Load) -> Backend:
@@ -204,7 +179,7 @@ def open_engine(
     options: DetectorOptions,
     models: Models,
     serve: Serve = unbatched,
-    build: Callable[[EngineOptions], None] | None = None,
+    build: Callable[[NetworkOptions], None] | None = None,
 ) -> tuple[Engine, str | None]:
     """Load the detector that was asked for, or the one that needs nothing.
 
@@ -248,13 +223,17 @@ def _first_that_opens(
     raise said[0]
 
 
-def _to_build(plan: Plan, n_failed: int, models: Models) -> EngineOptions | None:
+def _to_build(plan: Plan, n_failed: int, models: Models) -> NetworkOptions | None:
     """What was left for later, or what was built, did not open, and may be built again."""
     again = plan.again if n_failed else None
     if plan.later is None and again is not None and again.may_build(models):
         return again
     return plan.later
 
+
+# Made of what stands above, which must be there first.
+from edge.detectors._network import NetworkOptions  # noqa: E402
+from edge.detectors._states import EngineState, build_engine, engine_states  # noqa: E402
 
 __all__ = [
     "Backend",
@@ -265,15 +244,18 @@ __all__ = [
     "DetectorOptions",
     "Engine",
     "EngineKey",
-    "EngineOptions",
+    "EngineState",
     "EngineStore",
     "FrameBackend",
     "Load",
     "Models",
+    "NetworkOptions",
     "Plan",
     "Serve",
     "Tensor",
     "Tensors",
+    "build_engine",
+    "engine_states",
     "open_engine",
     "pull",
     "takes_frames",

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from edge.detectors._engines import EngineKey
+from edge.detectors._engines import PART, EngineKey
 from edge.errors import ModelError
 
 Progress: TypeAlias = Callable[[str, int, int], bool]
@@ -27,8 +27,8 @@ TensorRT 8.6 has no way to report, and calls nothing.
 """
 
 MOST_BEGUN = 3
-"""Builds that were begun and neither ended nor failed, as when the box lost its power: after so many
-the build itself is the likely reason, and is not begun again by the daemon."""
+"""Builds that were begun and neither ended nor failed, as when the box lost its power: after so
+many the build itself is the likely reason, and is not begun again by the daemon."""
 
 SAY_S = 1.0
 """Time between two records of progress: a phase of TensorRT has thousands of steps."""
@@ -107,6 +107,8 @@ class Builds:
         with self._locked(key):
             before = self._read(key)
             build = Build("running", n_begun=1 if before is None else before.n_begun + 1)
+            for rest in self.folder.glob(f"{PART}*"):  # of a build that was killed while it wrote
+                rest.unlink(missing_ok=True)
             self._write(key, build)
             said_at = time.monotonic()
 
@@ -176,7 +178,9 @@ class Builds:
     def _locked(self, key: EngineKey) -> Iterator[None]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o644)
+            if not self._lock.exists():
+                self._lock.touch(0o644)
+            descriptor = os.open(self._lock, os.O_RDONLY)  # who made it may be another user
         except OSError as exc:
             raise ModelError(
                 f"{self.folder} cannot be written: {exc.strerror}; free space on the disk, or run "

@@ -149,7 +149,11 @@ class Buffer:
         cuda = driver()
         self.n_items = n_items
         self._host: Any = cuda.pagelocked_empty(n_items, dtype)
-        self._device: Any = cuda.mem_alloc(self._host.nbytes)
+        try:
+            self._device: Any = cuda.mem_alloc(self._host.nbytes)
+        except BaseException:
+            self._host.base.free()
+            raise
 
     @property
     def address(self) -> int:
@@ -194,6 +198,8 @@ class PlaneKernel:
         self._module = driver().module_from_buffer(compiled(gpu().capability, cache))
         name = "planes_to_half" if is_half else "planes_to_float"
         self._function: Any = self._module.get_function(name)
+        width, height = spec.size_wh
+        self._tensor_bytes = 3 * width * height * (2 if is_half else 4)
         self._staging: Buffer | None = None
 
     def launch(self, planes: Planes, tensor: int, stream: Stream) -> None:
@@ -207,19 +213,27 @@ class PlaneKernel:
         record = job(planes, self._spec, tensor)
         self._function(record, block=(*BLOCK, 1), grid=grid(self._spec), stream=stream.queue)
 
-    def upload(self, frame: Frame, tensor: int, stream: Stream) -> None:
-        """Queue the copy of a frame from the processor, and the making of its tensor.
+    def upload(self, frames: Sequence[Frame], tensor: int, stream: Stream) -> None:
+        """Queue the copy of frames from the processor, and the making of their tensors.
 
-        The staging memory is reused: wait for `stream` before the next frame.
+        The staging memory is reused: wait for `stream` before the next frames.
+
+        Args:
+            frames: Of any sizes; at least one.
+            tensor: Address of the first tensor; the others follow it without gaps.
+            stream: Where it takes its turn.
         """
-        parts = (frame.y, frame.u, frame.v)
+        parts = [plane for frame in frames for plane in (frame.y, frame.u, frame.v)]
         n_bytes = sum(plane.size for plane in parts)
         if self._staging is None or n_bytes > self._staging.n_items:
             self.free()
             self._staging = Buffer(n_bytes, np.dtype(np.uint8))
         self._staging.upload(parts, stream)
-        planes = Planes.i420(self._staging.address, frame.size_wh, frame.colour)
-        self.launch(planes, tensor, stream)
+        start = self._staging.address
+        for frame in frames:
+            self.launch(Planes.i420(start, frame.size_wh, frame.colour), tensor, stream)
+            start += frame.y.size + frame.u.size + frame.v.size
+            tensor += self._tensor_bytes
 
     def free(self) -> None:
         """Give the staging memory back; safe to call twice."""

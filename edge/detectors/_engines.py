@@ -21,7 +21,11 @@ from typing import BinaryIO
 from edge.errors import ModelError, ModelMismatch, ModelMissing
 
 MAGIC = b"edge engine 1\n"
-"""First line of a file; the number changes when an old file could be misread."""
+"""First line of a file. The number changes when an old file could be misread, and when a backend
+makes another engine of the same ONNX file: then all are built again."""
+
+PART = ".build-"
+"""How a file's name begins until all of it is written."""
 
 HEADER_BYTES = 4096
 """Longest header that is read: ten times what one takes, so that a stranger's file ends soon."""
@@ -204,7 +208,7 @@ class EngineStore:
         target = self.folder / name
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor, part = tempfile.mkstemp(dir=self.folder, prefix=".build-")
+            descriptor, part = tempfile.mkstemp(dir=self.folder, prefix=PART)
             try:
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(content)

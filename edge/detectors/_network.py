@@ -15,12 +15,13 @@ import numpy as np
 from pydantic import Field
 
 from edge.detections import Detections, ModelRef
-from edge.detectors import Backend, DetectorOptions, Plan, Serve, Tensor
+from edge.detectors import Backend, DetectorOptions, Plan, Serve, Tensor, takes_frames
 from edge.detectors._builds import Builds, Progress
 from edge.detectors._card import Card
 from edge.detectors._engines import EngineKey, EngineStore
 from edge.detectors._heads import Head, check_shapes, head_class
-from edge.detectors._preprocess import Canvas
+from edge.detectors._planes import noise_frame
+from edge.detectors._preprocess import Canvas, Letterbox
 from edge.detectors._weights import Models
 from edge.errors import DetectorStalled, ModelError, ModelMismatch
 from edge.frame import Frame
@@ -211,8 +212,14 @@ class Network:
         width, height = self.card.input.size_wh
         try:
             outputs = backend.run(self.inputs(np.zeros((1, 3, height, width), np.float32)))
+            if takes_frames(backend):
+                outputs = backend.run(self.inputs(_as_batch(noise_frame((64, 48)))))
         except DetectorStalled as exc:
-            raise ModelError(f"{path}: loaded, and its first run failed: {exc}") from exc
+            why = str(exc).partition("; run `edge doctor`")[0]
+            raise ModelError(
+                f"{path}: loaded, and its first run failed: {why}; correct the card, or export the "
+                "model again; if it ran before, the box may be out of memory"
+            ) from exc
         names = self.card.tensors.outputs
         try:
             check_shapes(
@@ -226,7 +233,7 @@ class Network:
             ) from exc
 
     def inputs(self, image: Tensor) -> dict[str, Tensor]:
-        """Name the inputs of one picture, (1, 3, H, W) float32."""
+        """Name the inputs of one picture: (1, 3, H, W) float32, or (1,) frames."""
         tensors = self.card.tensors
         inputs = {tensors.image: image}
         if tensors.size is not None:
@@ -235,7 +242,12 @@ class Network:
 
     def detect(self, frame: Frame, backend: Backend, canvas: Canvas) -> Detections:
         """Find objects in one frame; boxes in frame pixels, clipped to it."""
-        image, placed = canvas.draw(frame)
+        image: Tensor
+        if takes_frames(backend):
+            spec, image = self.card.input, _as_batch(frame)
+            placed = Letterbox.fit(frame.size_wh, spec.size_wh, spec.letterbox)
+        else:
+            image, placed = canvas.draw(frame)
         outputs = backend.run(self.inputs(image))
         named = {role: outputs[name] for role, name in self.card.tensors.outputs.items()}
         found = self._head.decode(named, self._min_confidence)
@@ -250,6 +262,13 @@ class Network:
             np.clip(found.confidence[real], 0, 1),
             found.class_id[real],
         )
+
+
+def _as_batch(frame: Frame) -> Tensor:
+    """A frame in place of its tensor: (1,) objects, to be stacked as tensors are."""
+    batch = np.empty(1, object)
+    batch[0] = frame
+    return batch
 
 
 def check_inputs(got: Mapping[str, Sequence[object]], card: Card, path: Path) -> None:

@@ -7,14 +7,16 @@ weights and the same rounding, so that a box gives one answer whichever made the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.detectors._card import Input
 from edge.detectors._preprocess import Letterbox, Size, colour_matrix
-from edge.frame import Colour
+from edge.frame import Colour, Frame, Stamp
 
 SOURCE = Path(__file__).with_name("_planes.cu")
 
@@ -26,6 +28,13 @@ BLOCK = (32, 8)
 
 COLOUR_ONE = 1024
 """OpenCV makes 8-bit colour with weights of 10 bits; measured equal in every pixel (5.0, x86)."""
+
+LEVELS = 1
+"""Most by which a channel of 0..255 may differ. OpenCV 5.0 on x86: no pixel differs at all; a build
+of OpenCV without the integer path for colour rounds 2 or 3 of a hundred pixels the other way."""
+
+MOST_OFF = 0.05
+"""Share of pixels that may differ at all."""
 
 DTYPE = np.dtype(
     [
@@ -119,6 +128,28 @@ def job(planes: Planes, spec: Input, tensor: int) -> np.void:
     whole: Any = record[()]
     assert isinstance(whole, np.void)
     return whole
+
+
+def is_same(got: NDArray[Any], expected: NDArray[np.float32], spec: Input) -> bool:
+    """Whether the kernel's tensor is the definition's.
+
+    Args:
+        got: (N, 3, H, W) float32 or float16, as the kernel made it.
+        expected: What `_preprocess.to_tensor` made of the same frames.
+        spec: What the network wants.
+    """
+    level = LEVELS * spec.scale / np.array(spec.std, np.float64).reshape(3, 1, 1)
+    rounding = np.spacing(np.abs(expected).astype(got.dtype)).astype(np.float64)
+    off = np.abs(got.astype(np.float64) - expected) - rounding
+    return bool((off <= level).all() and (off > 0).mean() < MOST_OFF)
+
+
+def noise_frame(size_wh: Size) -> Frame:
+    """A picture of noise, always the same, to compare what is made of it."""
+    (width, height), numbers = size_wh, np.random.default_rng(0)
+    half = ((height + 1) // 2, (width + 1) // 2)
+    y, u, v = (numbers.integers(0, 256, size, np.uint8) for size in ((height, width), half, half))
+    return Frame(Stamp("none", 0, 0.0, datetime(2026, 1, 1, tzinfo=timezone.utc), 0), y, u, v)
 
 
 def grid(spec: Input) -> Size:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from edge.detectors._builds import Progress
 from edge.detectors._card import Card
 from edge.detectors._network import check_inputs
+from edge.detectors._onnx_file import read_header
 from edge.errors import MissingDependency, ModelError, ModelMismatch
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def build(
         builder: tensorrt.Builder = trt.Builder(log)
     except TypeError as exc:  # how its bindings say that the library gave them nothing
         raise ModelError(f"TensorRT does not start: {log}; run `edge doctor`") from exc
-    network = _parse(builder, path, log)
+    network = _parse(builder, path, card, log)
     check_inputs(_inputs(network), card, path)
     has = _precisions(network)
     _check_precision(has, precision, path)
@@ -133,13 +134,14 @@ def build(
     return bytes(engine), bytes(timings.serialize())
 
 
-def _parse(builder: tensorrt.Builder, path: Path, log: Any) -> Any:
+def _parse(builder: tensorrt.Builder, path: Path, card: Card, log: Any) -> Any:
     trt = library()
     flags: tensorrt.NetworkDefinitionCreationFlag = trt.NetworkDefinitionCreationFlag
     # 8.6 takes no other batches than explicit ones, told by a flag; 10 assumes them, and 11 has no
     # word for them any more.
     flag = flags.STRONGLY_TYPED if hasattr(flags, "STRONGLY_TYPED") else flags.EXPLICIT_BATCH
     network: tensorrt.INetworkDefinition = builder.create_network(1 << int(flag))
+    header = read_header(path, card.name)
     parser: tensorrt.OnnxParser = trt.OnnxParser(network, log)
     if not parser.parse_from_file(str(path)):
         errors = []
@@ -148,8 +150,9 @@ def _parse(builder: tensorrt.Builder, path: Path, log: Any) -> Any:
             reason: str = error.desc()
             errors.append(f"node {error.node()}: {' '.join(reason.split())}")
         raise ModelError(
-            f"{path} cannot be parsed by TensorRT {trt.__version__}: "
-            f"{'; '.join(errors) or log}; the file is damaged, or export it with another opset"
+            f"{path} ({header}) cannot be parsed by TensorRT {trt.__version__}: "
+            f"{'; '.join(errors) or log}; export the model again, with an opset and operators that "
+            "version has"
         )
     return network
 

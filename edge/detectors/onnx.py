@@ -18,6 +18,7 @@ from edge.detectors import Tensor, Tensors
 from edge.detectors._card import Card
 from edge.detectors._engines import EngineKey
 from edge.detectors._network import NetworkOptions, check_inputs
+from edge.detectors._onnx_file import read_header
 from edge.detectors._rows import apart, together
 from edge.detectors._weights import digest_of
 from edge.errors import DetectorStalled, EdgeError, MissingDependency, ModelError
@@ -76,7 +77,7 @@ class OnnxBackend:
     """
 
     def __init__(self, path: Path, card: Card, *, threads: int = 0) -> None:
-        ort = _library()
+        ort, header = _library(), read_header(path, card.name)
         options = ort.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = threads
@@ -85,7 +86,7 @@ class OnnxBackend:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         with _translated(
             ModelError,
-            f"{path} cannot be loaded by onnxruntime {ort.__version__}",
+            f"{path} ({header}) cannot be loaded by onnxruntime {ort.__version__}",
             f"run `edge model pull {card.name}`, or export the model again, with an opset and "
             "operators that version has",
         ):

@@ -6,6 +6,7 @@ Boundary: with `_tensorrt.py` the only user of TensorRT; memory and streams are 
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +18,23 @@ from pydantic import Field
 from edge.detectors import Tensor, Tensors
 from edge.detectors._builds import Progress
 from edge.detectors._card import Card
-from edge.detectors._cuda import Buffer, Stream, compiled, driver, gpu, on_gpu
+from edge.detectors._cuda import Buffer, PlaneKernel, Stream, compiled, driver, gpu, on_gpu
 from edge.detectors._engines import EngineKey, EngineStore
 from edge.detectors._network import NetworkOptions, check_inputs
+from edge.detectors._planes import is_same, noise_frame
+from edge.detectors._preprocess import to_tensor
+from edge.detectors._rows import together
 from edge.detectors._tensorrt import build, library, make_log
 from edge.detectors._weights import digest_of
 from edge.errors import DetectorStalled, MissingDependency, ModelError, ModelMismatch
 
 if TYPE_CHECKING:
     import tensorrt
+
+log = logging.getLogger("edge.detectors")
+
+NOISE = noise_frame((97, 61))
+"""The hardest picture for an interpolation, with odd sides: every pixel unlike its neighbours."""
 
 DTYPES = {
     "FLOAT": np.float32,
@@ -79,7 +88,7 @@ class Options(NetworkOptions):
             ModelError: It is damaged, or TensorRT refuses it.
         """
         key, store = self.key(path, card), EngineStore(engines)
-        return TensorRtBackend(store.read(key), card, engines / key.file_name)
+        return TensorRtBackend(store.read(key), card, key, engines)
 
     def made(self, path: Path, card: Card, store: EngineStore, progress: Progress) -> bytes:
         """Build the engine, and compile the kernel that feeds it; see `NetworkOptions`."""
@@ -104,12 +113,16 @@ class _Port:
 class TensorRtBackend:
     """One engine, its memory for the largest batch, and one stream.
 
+    Where nvcc is there, frames go to the device as they are, and the kernel makes the engine's
+    input of them. The first frame is one of noise, whose tensor must be the processor's.
+
     Any thread may call it, one at a time; the runtime's batcher sees to that.
 
     Args:
         engine: A serialised engine of this device and version.
         card: Names its inputs and outputs must have.
-        place: Its file; for messages.
+        key: What it was built from and for; for messages.
+        folder: Where engines are kept, and the compiled kernel.
 
     Raises:
         ModelError: TensorRT or the device refuses it.
@@ -117,9 +130,11 @@ class TensorRtBackend:
             NumPy has no such type.
     """
 
-    def __init__(self, engine: bytes, card: Card, place: Path) -> None:
-        self._name = card.name
+    def __init__(self, engine: bytes, card: Card, key: EngineKey, folder: Path) -> None:
+        self._card = card
+        place = folder / key.file_name
         self._is_open = False
+        self._kernel: PlaneKernel | None = None
         self._ports: list[_Port] = []
         what = f"{place} cannot be opened"
         with on_gpu(ModelError, what):
@@ -131,41 +146,37 @@ class TensorRtBackend:
                 raise ModelError(f"{what}: TensorRT does not start: {self._log}") from exc
             self._engine: tensorrt.ICudaEngine = self._runtime.deserialize_cuda_engine(engine)
             if self._engine is None:
-                raise ModelError(f"{what}: {self._log}; build it again with `edge model build`")
+                raise ModelError(f"{what}: {self._log}; run `{key.build_command}`")
             self._context: tensorrt.IExecutionContext = self._engine.create_execution_context()
             if self._context is None:
                 raise ModelError(f"{what}: {self._log}; free memory on the GPU")
             self._is_open = True
             try:
                 self._inputs, self._outputs = self._allocate(card, place)
+                self._kernel = self._tried_kernel(place)
             except BaseException:
                 self.close()
                 raise
         self.max_batch = self._largest(card.tensors.image)[0]
 
+    @property
+    def takes_frames(self) -> bool:
+        """Whether the kernel makes its tensors; see `FrameBackend`."""
+        return self._kernel is not None
+
     def run(self, inputs: Tensors) -> dict[str, Tensor]:
         """Run once; see `Backend`. Half-precision outputs come back as float32."""
         if not self._is_open:
-            raise DetectorStalled(f"model {self._name} was closed; open it again")
-        with on_gpu(DetectorStalled, f"model {self._name} failed while running"):
-            for port in self._inputs:
-                value = inputs[port.name]
-                if not self._context.set_input_shape(port.name, value.shape):
-                    raise self._stalled(f"input {port.name} of shape {value.shape}")
-                port.buffer.upload([value], self._stream)
-            if not self._context.execute_async_v3(self._stream.handle):
-                raise self._stalled("the run")
-            staged = {
-                port: port.buffer.download(
-                    tuple(self._context.get_tensor_shape(port.name)), self._stream
-                )
-                for port in self._outputs
-            }
-            self._stream.wait()
-            return {
-                port.name: value.astype(np.float32 if port.dtype == np.float16 else port.dtype)
-                for port, value in staged.items()
-            }
+            raise DetectorStalled(f"model {self._card.name} was closed; open it again")
+        with on_gpu(DetectorStalled, f"model {self._card.name} failed while running"):
+            n_pictures = len(inputs[self._card.tensors.image])
+            firsts = range(0, n_pictures, self.max_batch)
+            return together(
+                [
+                    self._run({n: value[i : i + self.max_batch] for n, value in inputs.items()})
+                    for i in firsts
+                ]
+            )
 
     def close(self) -> None:
         """Release engine and memory; safe to call twice."""
@@ -174,11 +185,66 @@ class TensorRtBackend:
         self._is_open = False
         # After a fault the device frees nothing any more, and `run` has said so.
         with suppress(ModelError), on_gpu(ModelError, "closing"):
+            if self._kernel is not None:
+                self._kernel.free()
             for port in self._ports:
                 port.buffer.free()
             self._ports.clear()
             # Their destructors need the device as much as their making did; in this order.
-            del self._stream, self._context, self._engine, self._runtime
+            del self._kernel, self._stream, self._context, self._engine, self._runtime
+
+    def _run(self, inputs: Tensors) -> dict[str, Tensor]:
+        """One batch, at most the largest; inside `on_gpu`."""
+        for port in self._inputs:
+            value = inputs[port.name]
+            if value.dtype == object and self._kernel is None:  # it was there a moment ago
+                value = np.concatenate([to_tensor(frame, self._card.input)[0] for frame in value])
+            is_frames = value.dtype == object
+            shape = (len(value), 3, *self._card.input.size_wh[::-1]) if is_frames else value.shape
+            if not self._context.set_input_shape(port.name, shape):
+                raise self._stalled(f"input {port.name} of shape {shape}")
+            if is_frames and self._kernel is not None:
+                self._kernel.upload(list(value), port.buffer.address, self._stream)
+            else:
+                port.buffer.upload([value], self._stream)
+        if not self._context.execute_async_v3(self._stream.handle):
+            raise self._stalled("the run")
+        staged = {
+            port: port.buffer.download(
+                tuple(self._context.get_tensor_shape(port.name)), self._stream
+            )
+            for port in self._outputs
+        }
+        self._stream.wait()
+        return {
+            port.name: value.astype(np.float32 if port.dtype == np.float16 else port.dtype)
+            for port, value in staged.items()
+        }
+
+    def _tried_kernel(self, place: Path) -> PlaneKernel | None:
+        """The kernel, if its tensors are those of the processor; else None, and why is said."""
+        spec = self._card.input
+        image = next(port for port in self._inputs if port.name == self._card.tensors.image)
+        if image.dtype not in (np.float32, np.float16):
+            return None
+        try:
+            kernel = PlaneKernel(spec, place.parent, is_half=image.dtype == np.float16)
+        except MissingDependency as exc:
+            log.warning("%s: the processor makes its tensors, because %s", place, exc)
+            return None
+        kernel.upload([NOISE], image.buffer.address, self._stream)
+        got = image.buffer.download((1, 3, *spec.size_wh[::-1]), self._stream)
+        self._stream.wait()
+        if is_same(got, to_tensor(NOISE, spec)[0], spec):
+            return kernel
+        kernel.free()
+        log.error(
+            "%s: the processor makes its tensors, because those the GPU makes are others; "
+            "please report this device: %s",
+            place,
+            gpu(),
+        )
+        return None
 
     def _allocate(self, card: Card, place: Path) -> tuple[list[_Port], list[_Port]]:
         """Memory for the largest batch, bound to every input and output."""
@@ -220,5 +286,5 @@ class TensorRtBackend:
 
     def _stalled(self, what: str) -> DetectorStalled:
         return DetectorStalled(
-            f"model {self._name}: TensorRT refused {what}: {self._log}; run `edge doctor`"
+            f"model {self._card.name}: TensorRT refused {what}: {self._log}; run `edge doctor`"
         )

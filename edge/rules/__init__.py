@@ -13,6 +13,7 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
+from edge.detail import Detail
 from edge.detections import ANY_LABEL
 from edge.event import Event, Priority, RuleState
 from edge.frame import Stamp
@@ -82,6 +83,16 @@ class RuleOptions(Options):
         Priority,
         Field(description="How loudly an event asks for a person.", examples=["alert"]),
     ] = "review"
+
+    detail: Annotated[
+        Detail | None,
+        Field(
+            description="Class of IEC 62676-4, of 2014 or 2025, that its zone or line must show "
+            "everywhere; `edge check` warns where a calibrated camera does not. Nothing said "
+            "means `detect`.",
+            examples=["observe"],
+        ),
+    ] = None
 
     def applies_to(self, label: str) -> bool:
         """Whether the class filter lets a class through; a detector without classes always."""

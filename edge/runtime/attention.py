@@ -8,7 +8,6 @@ caught up faster than it happened.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from edge.decoders import Decoder, Picture
@@ -53,8 +52,8 @@ class Attention:
         self._decoder = decoder
         self._pipeline = pipeline
         self._was_idle = False
-        self._gop_s = float("inf")  # time between keyframes, once two were seen
-        self._keyframe_dts = float("-inf")
+        self._gop_s = 0.0  # time between keyframes; taken to be short until it is not
+        self._keyframe_dts: float | None = None  # of the last one, where none was skipped since
         self._looked_pts = float("-inf")
         self._n_unjudged = 0  # keyframes taken since the last picture that was found still
         self._behind_s = 0.0  # how far the last rewind put us behind on purpose
@@ -83,7 +82,7 @@ class Attention:
     @property
     def cannot_rest(self) -> str:
         """Why an idle camera is decoded whole all the same; empty where it is not."""
-        if self._gop_s <= MOST_GOP_S or math.isinf(self._gop_s):
+        if self._gop_s <= MOST_GOP_S:
             return ""
         return (
             f"keyframes are {self._gop_s:.1f} s apart, so that every picture has to be decoded; "
@@ -137,13 +136,13 @@ class Attention:
 
     def _measure_gop(self, packet: Packet) -> None:
         """Learn how far keyframes are apart; a gap that grows counts before it has ended."""
-        gap_s = packet.dts - self._keyframe_dts
+        last = self._keyframe_dts
         if packet.is_keyframe:
-            if gap_s > 0:
-                self._gop_s = gap_s
             self._keyframe_dts = packet.dts
-        elif gap_s > MOST_GOP_S:
-            self._gop_s = gap_s
+            if last is not None and packet.dts > last:
+                self._gop_s = packet.dts - last
+        elif last is not None and packet.dts - last > MOST_GOP_S:
+            self._gop_s = packet.dts - last
 
     def _go_back(self) -> list[Picture]:
         """To the last picture that was found still."""
@@ -156,3 +155,7 @@ class Attention:
     def _skipped(self, n_packets: int) -> None:
         self._decoder.reset()
         self.n_skipped += n_packets
+        # Seen from here keyframes are now far apart, and a box that cannot keep up would decode all
+        # of every camera from then on. The ring has seen them all.
+        self._keyframe_dts = None
+        self._gop_s = self._ring.gop_s or self._gop_s

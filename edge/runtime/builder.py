@@ -8,17 +8,21 @@ again unasked.
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.detectors import Build, Builds, EngineKey, EngineOptions, Models
+from edge.detectors import Build, Builds, EngineKey, Models, NetworkOptions
 from edge.errors import EdgeError
 
 log = logging.getLogger("edge.builder")
@@ -32,13 +36,16 @@ LOOK_S = 1.0
 SAY_EVERY = 10
 """Per cent between two lines in the log."""
 
+PR_SET_PDEATHSIG = 1
+"""Of <linux/prctl.h>: the signal a process gets when the thread that made it is no more."""
+
 BUSY_S = 30.0
 """Wait while a technician builds on the same box."""
 
 
 @dataclass(frozen=True)
 class _Order:
-    options: EngineOptions
+    options: NetworkOptions
     use: Callable[[], None]
 
 
@@ -48,7 +55,8 @@ class Builder:
     Args:
         storage: The configuration's `storage.path`.
         models: Where models are found, and the engines of that storage.
-        command: Begins the process; `edge model build` and its arguments follow.
+        command: Begins the process; `model build` and its arguments follow.
+        longest_s: A build that takes longer is ended.
     """
 
     def __init__(
@@ -68,7 +76,7 @@ class Builder:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def build(self, options: EngineOptions, use: Callable[[], None]) -> None:
+    def build(self, options: NetworkOptions, use: Callable[[], None]) -> None:
         """Have an engine built, after those that were asked for before.
 
         Args:
@@ -121,10 +129,10 @@ class Builder:
         else:
             log.info("engine of %s: %s is in service", key.model, key)
 
-    def _built(self, options: EngineOptions, key: EngineKey) -> str:
+    def _built(self, options: NetworkOptions, key: EngineKey) -> str:
         """Run one build to its end; why it failed, empty if it did not."""
         while not self._stopping.is_set():
-            ended = self._run(options, key)
+            ended, is_late = self._run(options, key)
             if ended == 0 or self._stopping.is_set():
                 return ""
             build = self._builds.of(key)
@@ -133,13 +141,15 @@ class Builder:
             if ended > 0 and (build is None or build.state == "running"):
                 self._stopping.wait(BUSY_S)  # somebody else builds on this box
                 continue
-            why = _how_it_ended(ended, self._longest_s)
+            why = _how_it_ended(ended)
+            if is_late:
+                why = f"its building took longer than {self._longest_s:.0f} s and was ended"
             self._builds.fail(key, why)
             return why
         return ""
 
-    def _run(self, options: EngineOptions, key: EngineKey) -> int:
-        """The exit code of one building process; negative if a signal ended it."""
+    def _run(self, options: NetworkOptions, key: EngineKey) -> tuple[int, bool]:
+        """The exit code of one building process, negative if a signal ended it; was it too late."""
         arguments = ["--kind", options.kind, "--precision", key.precision]
         arguments += ["--storage", str(self._storage), "--background"]
         process = subprocess.Popen(  # noqa: S603 - our own program
@@ -150,7 +160,7 @@ class Builder:
         began, said = time.monotonic(), -SAY_EVERY
         while True:
             try:
-                return process.wait(LOOK_S)
+                return process.wait(LOOK_S), False
             except subprocess.TimeoutExpired:
                 pass
             build = self._builds.of(key)
@@ -162,16 +172,28 @@ class Builder:
                 ended = process.wait()
                 if self._stopping.is_set():
                     self._builds.forget(key)  # to be ended is no fault of the build
-                return ended
+                return ended, not self._stopping.is_set()
+
+
+def give_way() -> None:
+    """Let everything else on the box come first, in processor time and in memory.
+
+    The process that calls it ends with its parent.
+    """
+    os.nice(19)
+    with suppress(OSError):  # not on every kernel
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _percent(build: Build) -> int:
     return 100 * build.n_done // build.n_all if build.n_all else -2 * SAY_EVERY
 
 
-def _how_it_ended(ended: int, longest_s: float) -> str:
-    if ended == -9:
-        return f"its building was killed, for want of memory or after {longest_s / 60:.0f} minutes"
+def _how_it_ended(ended: int) -> str:
+    if ended == -signal.SIGKILL:
+        return "its building was killed, most likely because the box ran out of memory"
     if ended < 0:
         return f"its building crashed (signal {-ended})"
     return f"its building ended with exit code {ended}, and said why in the log above"

@@ -173,10 +173,14 @@ class Camera:
         stalled_s = 0.0 if self._stalled_since is None else now - self._stalled_since
         return now - self._beat_at > STUCK_S or stalled_s > STUCK_S
 
+    def announce(self) -> None:
+        """Tell how it is before it starts; of many cameras all do before the first one starts."""
+        self._report()
+
     def start(self) -> None:
         """Begin to watch."""
         self._send(self._arming.start(_now(self.name)))
-        self._report()
+        self.announce()
         self.reader.start()
         self._thread.start()
 

@@ -82,6 +82,7 @@ class Delivery:
         self._drained = 0
         self._rewinds = outbox.rewinds
         self._refusals = 0
+        self._n_published = 0  # since they were last counted
         self._paused_until: float | None = None
 
     @property
@@ -143,7 +144,8 @@ class Delivery:
                 self._outbox.forget_retained(sent.topic)
         if arrived:
             self._outbox.acknowledge(arrived)
-        self._record.count(acknowledged=acknowledged, unheard=unheard)
+        n_published, self._n_published = self._n_published, 0
+        self._record.count(published=n_published, acknowledged=acknowledged, unheard=unheard)
         oldest = min((sent.at for sent in self._under_way.values()), default=None)
         if oldest is not None and time.monotonic() - oldest > _ACK_S:
             place = self._record.link.place
@@ -201,7 +203,7 @@ class Delivery:
     def _send(self, seq: int, topic: str, payload: bytes, *, is_state: bool = False) -> None:
         mid = self._session.publish(topic, payload, retain=is_state)
         self._under_way[mid] = _Sent(seq, topic, payload, time.monotonic(), is_state)
-        self._record.count(published=1)
+        self._n_published += 1
 
     def _refused(self, sent: _Sent, code: int) -> None:
         if sent.seq and code in _words.NEVER:

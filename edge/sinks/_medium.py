@@ -144,7 +144,14 @@ class Medium:
             self._refuge.pull(transaction, seqs)
 
     def close(self) -> None:
-        """Let go of the files; safe to call twice."""
+        """Let go of the files; safe to call twice. The disk gets a last chance first."""
+        while not self._is_closed and self._refuge is not None and self._come_back():
+            pass
+        if not self._is_closed and self._refuge is not None and self.store.tally.depth:
+            _log.error(
+                "the disk takes nothing: %d events that were in memory only are lost",
+                self.store.tally.depth,
+            )
         self._is_closed = True
         self.store.close()
         if self._refuge is not None:
@@ -261,8 +268,8 @@ class Medium:
             return max(seq, without)
         return seq
 
-    def _come_back(self) -> None:
-        """Bring what is in memory to the disk, as far as it takes it."""
+    def _come_back(self) -> bool:
+        """Bring some of what is in memory to the disk; whether it takes it and there is more."""
         refuge = self._refuge
         assert refuge is not None
         assert self._path is not None
@@ -270,7 +277,7 @@ class Medium:
         try:
             disk = refuge.disk if refuge.is_open else self._reopened()
             if disk is None:
-                return
+                return False
             is_blind = refuge.is_blind
             is_over = refuge.give_back(disk, datetime.now(timezone.utc))
             self.rewinds += is_blind
@@ -278,10 +285,10 @@ class Medium:
             # Where the folder takes files a new connection may do what this one cannot.
             refuge.is_open = refuge.is_open and not _refuge.is_writable(self._path.parent)
             _log.info("the disk does not take the outbox back yet: %s", problem)
-            return
+            return False
         if not is_over:
             refuge.soon()
-            return
+            return True
         if self._mark is not None:
             with suppress(OutboxError):  # then the next start leaves a gap
                 self._mark.land(disk.tally.seq)
@@ -290,6 +297,7 @@ class Medium:
         with suppress(OutboxError, Damaged):
             disk.read(lambda db: _database.reserve(db, self._reserve_bytes))
         _log.warning("the outbox is on the disk again")
+        return False
 
     def _reopened(self) -> Store | None:
         """The store on the disk if it can be written again."""

@@ -7,12 +7,15 @@ takes any.
 
 from __future__ import annotations
 
+import heapq
 import os
 import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from edge.errors import OutboxError
@@ -25,10 +28,13 @@ MAX_BYTES = 32 * MIB
 
 RETRY_S = 5.0
 
+_UNREADABLE = (OutboxError, Damaged, sqlite3.Error)
+
 _PROBE_BYTES = 64 << 10
 _PIECE = 256  # messages to the disk in one transaction; a disk that is nearly full takes some
 _PIECES = 4  # before the cameras get their turn again
-_SMALL = ("incident", "retained", "refused", "refusals", "dropped", "loss")
+_SMALL = ("incident", "retained", "refused", "loss")  # copied as they are
+_COUNTS = ("refusals", "dropped")
 
 
 class Refuge:
@@ -80,7 +86,7 @@ class Refuge:
 
     @property
     def on_disk(self) -> tuple[int, int]:
-        """Messages that wait on the disk, and their size."""
+        """Messages that wait on the disk, and about how many bytes."""
         if self.disk is None:
             return 0, 0
         tally = self.disk.tally
@@ -90,36 +96,29 @@ class Refuge:
         return tally.depth - len(self._settled), int(tally.bytes * share)
 
     def waiting(self, after: int) -> Iterator[tuple[Stored, bool]]:
-        """As `_messages.waiting`: first what is on the disk, then what is in memory."""
-        if self.disk is not None:
-            try:
-                for stored, is_sound in self.disk.read(lambda db: _messages.waiting(db, after)):
-                    if stored.seq not in self._settled:
-                        yield stored, is_sound
-            except (OutboxError, Damaged, sqlite3.Error):
-                pass  # what cannot be read now may be when the disk is back
-        yield from self.store.read(lambda db: _messages.waiting(db, after))
+        """As `_messages.waiting`, of both."""
+        mine = self.store.read(lambda db: _messages.waiting(db, after))
+        return heapq.merge(self._waiting_on_disk(after), mine, key=lambda row: row[0].seq)
 
     def history(self, start: int | datetime, *, after: int, limit: int) -> tuple[Stored, ...]:
         """As `_history.since`, of both."""
-        found: tuple[Stored, ...] = ()
+        query = partial(_history.since, start=start, after=after, limit=limit)
+        found = list(self.store.read(query))
         if self.disk is not None:
-            found = self.disk.read(lambda db: _history.since(db, start, after=after, limit=limit))
-        more = self.store.read(lambda db: _history.since(db, start, after=after, limit=limit))
-        return tuple(sorted((*found, *more), key=lambda stored: stored.seq)[:limit])
+            with suppress(*_UNREADABLE):
+                found += self.disk.read(query)
+        return tuple(sorted(found, key=lambda stored: stored.seq)[:limit])
 
     def pull(self, transaction: Transaction, seqs: Sequence[int]) -> None:
         """Take messages from the disk into memory, because they are about to change."""
         if self.disk is None:
             return
-        for seq in seqs:
-            if seq in self._settled:
+        for seq in set(seqs) - self._settled:
+            try:
+                row = self.disk.read(partial(_row, seq=seq))
+            except _UNREADABLE:
+                self._settled.add(seq)  # it need not be sent again once it can be read
                 continue
-            row = self.disk.read(
-                lambda db, seq=seq: db.execute(  # type: ignore[misc]
-                    "SELECT rank, at_ms, topic, payload FROM message WHERE seq = ?", (seq,)
-                ).fetchone()
-            )
             if row is not None:
                 rank, at_ms, topic, payload = row
                 _messages.put(transaction, Stored(seq, topic, payload), rank, at_ms)
@@ -151,21 +150,21 @@ class Refuge:
                 self.disk.close()
             self.disk, self.is_open = disk, True
         self._clear_settled(disk)
-        disk.commit([Job(lambda transaction: self._bring_small(transaction, now))])
+        disk.commit([Job(partial(self._bring_small, now=now))])
+        self.store.tally.seq = disk.tally.seq
         self.is_blind = False
         for _ in range(_PIECES):
             rows = self.store.read(_some)
             if not rows:
                 break
-            disk.commit([Job(lambda transaction, rows=rows: _put(transaction, rows))])  # type: ignore[misc]
-            seqs = [seq for seq, *_ in rows]
-            self.store.commit([Job(lambda transaction, seqs=seqs: _take(transaction, seqs))])  # type: ignore[misc]
+            disk.commit([Job(partial(_put, rows=rows))])
+            self.store.commit([Job(partial(_take, seqs=[seq for seq, *_ in rows]))])
         if self.store.tally.depth:
             return False
         kept = self.store.read(
             lambda db: db.execute("SELECT seq, at_ms, topic, payload FROM delivered").fetchall()
         )
-        disk.commit([Job(lambda transaction: _history.add(transaction, kept))])
+        disk.commit([Job(partial(_history.add, rows=kept))])
         return True
 
     def close(self, *, is_over: bool = False) -> None:
@@ -174,13 +173,21 @@ class Refuge:
         if self.disk is not None and not is_over:
             self.disk.close()
 
+    def _waiting_on_disk(self, after: int) -> Iterator[tuple[Stored, bool]]:
+        if self.disk is None:
+            return
+        with suppress(*_UNREADABLE):
+            for stored, is_sound in self.disk.read(lambda db: _messages.waiting(db, after)):
+                if stored.seq not in self._settled:
+                    yield stored, is_sound
+
     def _clear_settled(self, disk: Store) -> None:
         """Remove from the disk what is not owed any more, which may be all the room there is."""
         # The log begins anew, so that it need not grow.
         disk.read(lambda db: db.execute("PRAGMA wal_checkpoint(RESTART)").fetchall())
         while self._settled:
             some = sorted(self._settled)[:_PIECE]
-            disk.commit([Job(lambda transaction, some=some: _take(transaction, some))])  # type: ignore[misc]
+            disk.commit([Job(partial(_take, seqs=some))])
             self._settled.difference_update(some)
 
     def _bring_small(self, transaction: Transaction, now: datetime) -> None:
@@ -197,23 +204,19 @@ class Refuge:
                     at=now,
                 )
             n_refused = tally.refused + mine.refused
-            dropped = {
-                rank: tally.dropped.get(rank, 0) + mine.dropped.get(rank, 0)
-                for rank in {*tally.dropped, *mine.dropped}
-            }
-            tables = ("incident", "retained", "refused", "loss")
+            ranks = {*tally.dropped, *mine.dropped}
+            dropped = {n: tally.dropped.get(n, 0) + mine.dropped.get(n, 0) for n in ranks}
         else:
-            n_refused, dropped = mine.refused, mine.dropped
-            tables = ("incident", "retained", "refused", "loss")
-            for table in tables:
+            n_refused, dropped = mine.refused, dict(mine.dropped)
+            for table in _SMALL:
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names above
-        for table in tables:
+        for table in _SMALL:
             _copy(self.store, db, table)
         db.execute("UPDATE numbering SET last_seq = ?", (tally.seq,))
         db.execute("UPDATE refusals SET n = ?", (n_refused,))
         db.execute("DELETE FROM dropped")
         db.executemany("INSERT INTO dropped VALUES (?, ?)", dropped.items())
-        tally.refused, tally.dropped, tally.losing = n_refused, dict(dropped), mine.losing
+        tally.refused, tally.dropped, tally.losing = n_refused, dropped, mine.losing
 
 
 def is_writable(folder: Path) -> bool:
@@ -231,16 +234,21 @@ def is_writable(folder: Path) -> bool:
 def _copied(disk: Store, db: sqlite3.Connection) -> bool:
     """Whether the small tables could be read from the disk, and are in `db` now."""
     try:
-        db.execute("DELETE FROM refusals")
-        for table in _SMALL:
+        for table in (*_SMALL, *_COUNTS):
+            db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names above
             _copy(disk, db, table)
-    except (OutboxError, Damaged):
-        db.execute("DELETE FROM refusals")
-        for table in _SMALL:
+    except _UNREADABLE:
+        for table in (*_SMALL, *_COUNTS):
             db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names above
         db.execute("INSERT INTO refusals VALUES (0)")
         return False
     return True
+
+
+def _row(db: sqlite3.Connection, seq: int) -> tuple[int, int, str, bytes] | None:
+    query = "SELECT rank, at_ms, topic, payload FROM message WHERE seq = ?"
+    row: tuple[int, int, str, bytes] | None = db.execute(query, (seq,)).fetchone()
+    return row
 
 
 def _copy(source: Store, db: sqlite3.Connection, table: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -62,7 +62,17 @@ class Tally:
 
     def copy(self) -> Tally:
         """One that can be changed without this one."""
-        return replace(self, dropped=dict(self.dropped), new=list(self.new))
+        return Tally(  # `dataclasses.replace` takes 14 us, this 1
+            self.seq,
+            self.depth,
+            self.bytes,
+            dict(self.dropped),
+            self.refused,
+            self.kept,
+            self.kept_bytes,
+            self.losing,
+            list(self.new),
+        )
 
 
 @dataclass(frozen=True, slots=True)

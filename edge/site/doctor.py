@@ -12,41 +12,22 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from edge.config import Config
 from edge.config.schema import Camera
-from edge.detectors import DetectorOptions, Models, open_engine, unbatched
-from edge.errors import EdgeError, SourceError
+from edge.detectors import Models
+from edge.errors import SourceError
 from edge.message import DOCTOR, node_topic
 from edge.runtime.clock import OLDEST, is_synchronised, utc_now
 from edge.runtime.service import origin_of
 from edge.sinks.mqtt import probe
+from edge.site._check import Check, Level
+from edge.site._detectors import examine_detector
 
-Level: TypeAlias = Literal["green", "amber", "red"]
+__all__ = ["Check", "Level", "examine"]
 
 CAMERA_TIMEOUT_S = 8.0
 """Longest wait for a camera: two long GOPs and a slow login."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the report.
-
-    Attributes:
-        name: What was examined, such as `camera high-street-north`.
-        level: `green` works, `amber` works with a reservation, `red` does not.
-        found: What was found, in words.
-        remedy: What to do; empty on green.
-        is_missing: Something is to be installed or fetched, and `remedy` is the command.
-    """
-
-    name: str
-    level: Level
-    found: str
-    remedy: str = ""
-    is_missing: bool = False
 
 
 def examine(config: Config) -> Iterator[Check]:
@@ -58,7 +39,7 @@ def examine(config: Config) -> Iterator[Check]:
     yield from _configuration(config)
     models = Models.on_this_machine(config.appliance.storage.path)
     for name, options in sorted(config.appliance.detectors.items()):
-        yield _detector(name, options, models)
+        yield from examine_detector(name, options, models, config.folder)
     cameras = [camera for camera in config.cameras if camera.enabled]
     with ThreadPoolExecutor(max(1, min(8, len(cameras)))) as pool:
         yield from pool.map(_camera, cameras)
@@ -78,24 +59,6 @@ def _configuration(config: Config) -> Iterator[Check]:
             f"its file has {len(problems)} problems and is not used",
             f"edge check --config {config.folder}",
         )
-
-
-def _detector(name: str, options: DetectorOptions, models: Models) -> Check:
-    label = f"detector {name}"
-    try:
-        engine, reason = open_engine(options, models, unbatched)
-    except EdgeError as exc:
-        return Check(label, "red", str(exc))
-    engine.close()
-    if reason is None:
-        return Check(label, "green", f"{engine.model} loads and answers")
-    return Check(
-        label,
-        "red",
-        f"{reason}; the box would watch with the motion detector only",
-        f"edge model pull {getattr(options, 'model', '')}".strip(),
-        is_missing=True,
-    )
 
 
 def _camera(options: Camera) -> Check:

@@ -29,7 +29,10 @@ class Tracker(Protocol):
 
     @property
     def is_following(self) -> bool:
-        """Whether any track is alive, seen just now or not."""
+        """Whether any track has to be watched at every frame, seen just now or not.
+
+        One that has stood for long does not: the gate may close over it, and looks now and then.
+        """
 
 
 class TrackerOptions(Options):

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from edge.detections import Detections, Floats, Ids, Mask
-from edge.geometry import iou
+from edge.detections import Boxes, Detections, Floats, Ids, Mask
 from edge.options import Fraction
 from edge.trackers import TrackerOptions
 from edge.trackers._assign import assign
 from edge.trackers._kalman import Motion
+from edge.trackers._likeness import likeness
 from edge.tracks import Tracks
 
 _Rows = NDArray[np.intp]
@@ -46,6 +46,13 @@ OTHER_CLASS = 0.5
 # small network is never surer than 0.4 of some people, and each frame it misses one would make
 # another track of them.
 SURE_IOU = 0.5
+# What has stood for this long need not be watched at every frame: a car that is parked would keep
+# its camera from resting all night. Longer than rules commonly wait (60 s for a parked vehicle), so
+# that none of them is late; when it drives off, that is movement, and the gate opens.
+REST_S = 120.0
+# It stands while its box overlaps the first one it stood in by this much. Boxes of what stands
+# overlap by 0.75 to 0.98 from frame to frame; a step of a walker's own width is below 0.6.
+REST_IOU = 0.7
 
 
 class Options(TrackerOptions):
@@ -126,11 +133,23 @@ class ByteTrack:
         self._hits: Ids = np.empty(0, np.int64)
         self._belief: NDArray[np.float64] = np.empty(0)
         self._votes: Floats = np.empty((0, 1), np.float32)
+        self._stood_in: Boxes = np.empty((0, 4), np.float32)
+        self._stood_since: _Seconds = np.empty(0)
+        self._missed: _Seconds = np.empty(0)  # first look without it; infinite where it was seen
 
     @property
     def is_following(self) -> bool:
-        """Whether any track is alive, tentative and lost ones included."""
-        return len(self._id) > 0
+        """Whether any track is alive that has to be watched.
+
+        Tentative and lost ones have to be; one that has stood for two minutes, and was there at
+        the last look, only has to be looked at now and then.
+        """
+        return not (self._is_at_rest() & (self._seen == self._pts)).all()
+
+    def _is_at_rest(self) -> Mask:
+        """(N,) which tracks had stood for long when last seen."""
+        is_long: Mask = (self._id > 0) & (self._seen - self._stood_since >= REST_S)
+        return is_long
 
     def update(self, detections: Detections) -> Tracks:
         """Give identities to one frame's boxes.
@@ -146,18 +165,22 @@ class ByteTrack:
             ValueError: `stamp.pts` runs backwards.
         """
         pts = detections.stamp.pts
-        elapsed = pts - self._pts if self.is_following else 0.0
+        elapsed = pts - self._pts if len(self._id) else 0.0
         if elapsed < 0:
             raise ValueError(
                 f"camera {detections.stamp.camera}: expected pts at or after {self._pts:.3f}, "
                 f"got {pts:.3f}; build a new tracker for a new stream"
             )
         self._set_labels(detections.model.labels)
-        removed = self._drop(pts - self._seen > self._options.lost_seconds)
+        removed = self._drop(self._is_over(pts))
+        self._motion.stop(self._is_at_rest())
         self._motion.predict(elapsed, self._seen == self._pts)
         rows, columns = self._associate(detections)
-        self._motion.correct(rows, detections.xyxy[columns])
+        self._motion.correct(rows, detections.xyxy[columns], detections.confidence[columns])
+        self._missed[np.isinf(self._missed)] = pts
+        self._missed[rows] = np.inf
         self._seen[rows] = pts
+        self._stand(rows, detections.xyxy[columns], pts)
         self._hits[rows] += 1
         self._belief[rows] += detections.confidence[columns]
         self._votes[rows, detections.class_id[columns]] += detections.confidence[columns]
@@ -200,12 +223,12 @@ class ByteTrack:
         is_recent = self._seen == self._pts
         pairs_rows, pairs_boxes = [], []
         is_same_class = self._votes.argmax(axis=1)[:, None] == detections.class_id
-        overlap = iou(self._motion.xyxy, detections.xyxy)
+        overlap = likeness(self._motion.xyxy, detections.xyxy)
         overlap *= np.where(is_same_class, 1.0, OTHER_CLASS)
         # Sure boxes count by their confidence as well, so that of two that fit, the surer wins.
         weighted = overlap * confidence
         least = self._options.min_iou
-        for likeness, floor, tracks, boxes in (
+        for matrix, floor, tracks, boxes in (
             (weighted, least, is_confirmed, is_high),
             (overlap, max(SURE_IOU, least), is_confirmed, ~is_high),
             (overlap, least, ~is_confirmed, is_open_box),
@@ -215,10 +238,10 @@ class ByteTrack:
             columns = np.flatnonzero(boxes & is_open_box)
             if not len(rows) or not len(columns):
                 continue
-            if likeness is None:
+            if matrix is None:
                 open_pairs = self._nearness(detections, rows, columns)
             else:
-                open_pairs = likeness[np.ix_(rows, columns)]
+                open_pairs = matrix[np.ix_(rows, columns)]
             row, column = assign(open_pairs, floor)
             is_open_track[rows[row]] = False
             is_open_box[columns[column]] = False
@@ -244,6 +267,29 @@ class ByteTrack:
         reach = np.clip(REACH_PER_S * waited, 1e-9, REACH_MAX)[:, None]
         return np.where(is_alike, 1 - np.hypot(in_boxes[..., 0], in_boxes[..., 1]) / reach, 0.0)
 
+    def _is_over(self, pts: float) -> Mask:
+        """(N,) which tracks were not seen for too long.
+
+        Nobody may have looked meanwhile. What moved may be anywhere then. What stands is waited
+        for, as long as it had stood at most, and its time begins with the first look without it.
+        """
+        lost_s = self._options.lost_seconds
+        has_stood_s = self._seen - self._stood_since
+        is_missed = pts - self._missed > lost_s
+        is_waited_for = self._is_at_rest() & (pts - self._seen <= has_stood_s) & ~is_missed
+        is_over: Mask = (pts - self._seen > lost_s) & ~is_waited_for
+        return is_over
+
+    def _stand(self, rows: _Rows, xyxy: Boxes, pts: float) -> None:
+        """Note which of the matched tracks have moved from where they stood."""
+        a, b = self._stood_in[rows], xyxy
+        shared = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
+        common = np.maximum(shared, 0.0).prod(axis=1)
+        union = (a[:, 2:] - a[:, :2]).prod(axis=1) + (b[:, 2:] - b[:, :2]).prod(axis=1) - common
+        has_moved = common < REST_IOU * union
+        self._stood_in[rows[has_moved]] = b[has_moved]
+        self._stood_since[rows[has_moved]] = pts
+
     def _confirm(self, rows: _Rows) -> None:
         """Number the matched tracks that are believed now, the oldest first."""
         rows = np.sort(rows)
@@ -267,6 +313,9 @@ class ByteTrack:
         self._hits = np.append(self._hits, np.ones(n, np.int64))
         self._belief = np.append(self._belief, confidence)
         self._votes = np.concatenate([self._votes, votes])
+        self._stood_in = np.concatenate([self._stood_in, detections.xyxy[boxes]])
+        self._stood_since = np.append(self._stood_since, np.full(n, pts))
+        self._missed = np.append(self._missed, np.full(n, np.inf))
 
     def _drop(self, mask: Mask) -> Ids:
         """Remove tracks under a mask and return the ids that were ever shown."""
@@ -277,6 +326,8 @@ class ByteTrack:
             self._id, self._born, self._seen = self._id[keep], self._born[keep], self._seen[keep]
             self._hits, self._belief = self._hits[keep], self._belief[keep]
             self._votes = self._votes[keep]
+            self._stood_in, self._stood_since = self._stood_in[keep], self._stood_since[keep]
+            self._missed = self._missed[keep]
         return gone
 
     def _set_labels(self, labels: tuple[str, ...]) -> None:

@@ -5,10 +5,12 @@ Boundary: with `quantise` and `fp16` the only users of the onnx package.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.errors import MissingDependency, ModelError
 
@@ -97,6 +99,66 @@ def guard_concats(model: Any) -> None:
         model.graph.initializer.append(onnx.numpy_helper.from_array(value, lowest))
         del model.graph.node[:]
         model.graph.node.extend(nodes)
+
+
+def unpadded_convolutions(model: Any) -> dict[str, list[str]]:
+    """Convolutions that see their input and nothing beside it, by that input's name.
+
+    Those without a bias, and the network's own inputs, are left out.
+    """
+    made = {name for node in model.graph.node for name in node.output}
+    found: dict[str, list[str]] = {}
+    for node in model.graph.node:
+        told = {entry.name: entry for entry in node.attribute}
+        pads = told["pads"].ints if "pads" in told else ()
+        automatic = told["auto_pad"].s if "auto_pad" in told else b"NOTSET"
+        is_plain = not any(pads) and automatic in (b"NOTSET", b"VALID")
+        if node.op_type == "Conv" and is_plain and len(node.input) > 2 and node.input[0] in made:
+            found.setdefault(node.input[0], []).append(node.name)
+    return found
+
+
+def centre(model: Any, middles: Mapping[str, float]) -> None:
+    """Take a number off tensors before convolutions, and put it into these' biases, in place.
+
+    The network stays the same. What lies between 0 and 8 then lies between -4 and 4, and signed
+    INT8 without a zero point has twice as many steps for it. Padding is not part of the tensor, so
+    this is done for `unpadded_convolutions` only.
+
+    Args:
+        model: The network.
+        middles: What to take off, by tensor; the new one is called as `centred` says.
+    """
+    onnx = library()
+    readers = unpadded_convolutions(model)
+    layers = {node.name: node for node in model.graph.node}
+    constants = {each.name: each for each in model.graph.initializer}
+
+    def added(value: NDArray[np.float32], name: str) -> str:
+        model.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
+        return name
+
+    takes = {}
+    for name, middle in middles.items():
+        number = added(np.array(middle, np.float32), f"{name}_middle")
+        takes[name] = onnx.helper.make_node(
+            "Sub", [name, number], [centred(name)], name=f"{name}_centring"
+        )
+        for node in (layers[layer] for layer in readers[name]):
+            weights, bias = (onnx.numpy_helper.to_array(constants[n]) for n in node.input[1:3])
+            whole = (bias + middle * weights.sum(axis=(1, 2, 3))).astype(np.float32)
+            node.input[2] = added(whole, f"{node.name}_centred_bias")
+            node.input[0] = centred(name)
+    nodes = []
+    for node in model.graph.node:
+        nodes += [node, *(takes[name] for name in node.output if name in takes)]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def centred(name: str) -> str:
+    """Name of a tensor after `centre`."""
+    return f"{name}_centred"
 
 
 def last_layers(model: Any, kinds: tuple[str, ...]) -> list[str]:

@@ -13,7 +13,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from edge.detectors import Backend, Models, Tensor
 from edge.detectors._card import Card, Input
 from edge.detectors._heads import Head, detr, yolo, yolox
-from edge.detectors._preprocess import to_tensor
+from edge.detectors._preprocess import Canvas
 from edge.detectors.onnx import OnnxBackend
 from edge.detectors.openvino import OpenvinoBackend
 from edge.site.bench import describe
@@ -214,41 +214,34 @@ def heads(rounds: int) -> list[Row]:
     ]
 
 
-def preprocessing(rounds: int) -> list[Row]:
-    """1080p planes to a tensor, one thread; `cold` frames do not fit the caches together."""
+def preprocessing(models: Models, rounds: int) -> list[Row]:
+    """1080p planes to a tensor, one thread, for each input that a card has.
+
+    `cold` frames do not fit the caches together; `warm` is one frame again and again.
+    """
     rng = np.random.default_rng(0)
     frames = [
         frame(rng.integers(16, 235, (1080, 1920), dtype=np.uint8), float(n)) for n in range(24)
     ]
-    specs: dict[str, dict[str, object]] = {
-        "416 padded, levels": {"size_wh": (416, 416), "letterbox": "top_left"},
-        "416 stretched, fractions": {
-            "size_wh": (416, 416),
-            "letterbox": "stretch",
-            "scale": 1 / 255,
-        },
-        "640 padded, fractions": {
-            "size_wh": (640, 640),
-            "letterbox": "top_left",
-            "scale": 1 / 255,
-        },
-    }
-    works: dict[str, Work] = {}
-    turn = iter(range(10**9))
-    for name, told in specs.items():
-        spec = Input.model_validate({"colour_order": "rgb", "pad": 114, **told})
-        works[f"{name}, cold"] = lambda s=spec: to_tensor(frames[next(turn) % len(frames)], s)  # type: ignore[misc]
-
-        def warm(spec: Input = spec) -> None:
-            to_tensor(frames[0], spec)
-
-        works[f"{name}, to warm up"] = warm
-        works[f"{name}, warm"] = warm
-    return [
-        {"network": name, "ms": round(wall, 3), "processor ms": round(cpu, 3)}
-        for name, (wall, cpu) in take_turns(works, rounds).items()
-        if not name.endswith("to warm up")
-    ]
+    specs: dict[Input, list[str]] = {}
+    for name in models.names():
+        specs.setdefault(models.card(name).input, []).append(name)
+    rows: list[Row] = []
+    for spec, names in specs.items():
+        canvas = Canvas(spec)
+        turn = iter(range(10**9))
+        cold = take_turns({"": lambda: canvas.draw(frames[next(turn) % len(frames)])}, rounds)  # noqa: B023
+        warm = take_turns({"": lambda: canvas.draw(frames[0])}, rounds)  # noqa: B023
+        (width, height), is_scaled = spec.size_wh, spec.scale != 1
+        rows.append(
+            {
+                "cards": ", ".join(names),
+                "input": f"{width}x{height} {spec.letterbox}{', fractions' * is_scaled}",
+                "warm, processor ms": round(warm[""][1], 3),
+                "cold, processor ms": round(cold[""][1], 3),
+            }
+        )
+    return rows
 
 
 def main() -> int:
@@ -261,7 +254,7 @@ def main() -> int:
     cv2.setNumThreads(1)  # as the daemon does: cameras are the parallelism
     shared = shared_folder()
     models = Models([Path("models"), *([shared / "models"] if shared else [])])
-    int8 = {name: Path(file) for name, _, file in (text.partition("=") for text in args.int8)}
+    int8 = given_files(args.int8)
     tables: dict[str, list[Row]] = {}
     measures: dict[str, Callable[[], list[Row]]] = {
         "engines, 1 thread": lambda: engines(models, int8, 1, args.rounds),
@@ -269,7 +262,7 @@ def main() -> int:
         "overhead": lambda: overhead(models, 3 * args.rounds),
         "batching": lambda: batching(models, 2, max(10, args.rounds // 3)),
         "heads": lambda: heads(5 * args.rounds),
-        "preprocessing at 1080p": lambda: preprocessing(2 * args.rounds),
+        "preprocessing at 1080p": lambda: preprocessing(models, 4 * args.rounds),
     }
     for title, measure in measures.items():
         tables[title] = measure()
@@ -278,7 +271,7 @@ def main() -> int:
             print("  " + ", ".join(f"{name}: {value}" for name, value in row.items()))
     result: dict[str, object] = {
         "measured": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "machine": {**describe(), "openvino": version("openvino"), "can": _can()},
+        "machine": {**describe(), "openvino": version("openvino"), "can": can()},
         **tables,
     }
     if args.out:
@@ -287,7 +280,12 @@ def main() -> int:
     return 0
 
 
-def _can() -> str:
+def given_files(arguments: Sequence[str]) -> dict[str, Path]:
+    """`NAME=FILE` arguments, by name."""
+    return {name: Path(file) for name, _, file in (text.partition("=") for text in arguments)}
+
+
+def can() -> str:
     """What the processor has for networks."""
     cpuinfo = Path("/proc/cpuinfo")
     flags = set(cpuinfo.read_text(encoding="utf-8").split()) if cpuinfo.exists() else set()

@@ -120,8 +120,8 @@ def ask(backend: Backend, images: Any) -> Any:
 @pytest.mark.parametrize(
     ("content", "error", "text"),
     [
-        pytest.param(WHOLE[: len(WHOLE) // 2], ModelError, "cannot be loaded by", id="truncated"),
-        pytest.param(b"not a network", ModelError, "run `edge model pull tiny`", id="foreign"),
+        pytest.param(WHOLE[: len(WHOLE) // 2], ModelError, "is cut short", id="truncated"),
+        pytest.param(b"not a network", ModelError, "is no ONNX file", id="foreign"),
         pytest.param(
             WHOLE.replace(b"Constant", b"Konstant"), ModelError, "Konstant", id="operator"
         ),

@@ -19,6 +19,7 @@ from edge.errors import SourceLost, SourceRefused, SourceUnsupported
 from edge.packet import Packet
 from edge.ring import Ring
 from edge.sources import Source, SourceOptions
+from edge.sources._wrap import MPEG_TS_S
 from edge.sources.http import Options as Http
 from edge.sources.rtsp import Options as Rtsp
 from tests.clips import HEIGHT, WIDTH, encode
@@ -119,6 +120,26 @@ def test_every_codec_comes_over_tcp_and_udp(
     assert source.stream.codec == codec
     assert packets[0].is_keyframe
     assert steps_s(packets) == [1 / FPS] * 5
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("begins_s", [0.0, MPEG_TS_S - 1.0], ids=["from zero", "over the wrap"])
+def test_mpeg_ts_inside_rtsp_is_unpacked(folder: Path, transport: str, begins_s: float) -> None:
+    """Encoders and older dome cameras send that; the SDP names no codec, the stream does."""
+    clip = encode(
+        folder / f"inside-{begins_s:.0f}.ts",
+        n_frames=50,
+        fps=FPS,
+        gop=GOP,
+        container_options={"output_ts_offset": f"{begins_s:.6f}"},
+    )
+    with RtspCamera(clip) as camera:
+        source = rtsp(camera.url, transport=transport).open()
+        packets = list(islice(source.packets(), 40))
+        source.close()
+    assert (source.stream.codec, source.stream.size_wh) == ("h264", (WIDTH, HEIGHT))
+    assert packets[0].is_keyframe
+    assert steps_s(packets) == [1 / FPS] * 39
 
 
 def test_a_camera_that_describes_its_stream_poorly_is_read_all_the_same(clip: Path) -> None:

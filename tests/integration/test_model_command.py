@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -254,5 +255,84 @@ def test_building_without_the_library_names_what_installs_it(
 ) -> None:
     """Something needed is missing: exit code 3, and what to type."""
     monkeypatch.setitem(sys.modules, "tensorrt", None)
-    assert main(["model", "build", "tiny", "--storage", str(site)]) == 3
+    asked = ["model", "build", "tiny", "--kind", "tensorrt", "--storage", str(site)]
+    assert main(asked) == 3
     assert "apt-get install python3-libnvinfer" in told(capsys)
+
+
+@pytest.fixture(params=["--config", "--storage"])
+def box(request: pytest.FixtureRequest, site: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A box whose models are in its storage, and the argument that leads there."""
+    storage = site / "box" / "var"
+    (site / "models").rename(site / "models-kept")
+    shutil.copytree(site / "models-kept", storage / "models")
+    (site / "box" / "cameras").mkdir()
+    (site / "clip.mp4").touch()
+    (site / "box" / "appliance.yaml").write_text(
+        "{version: 1, site: s, node: n, mqtt: {url: 'mqtt://127.0.0.1'}, storage: {path: var}, "
+        "detectors: {street: {kind: auto, model: tiny}}}"
+    )
+    (site / "box" / "cameras" / "yard.yaml").write_text(
+        f"{{version: 1, camera: yard, name: Yard, source: {{kind: file, path: {site}/clip.mp4}}, "
+        "analyse: {detector: street}, rules: []}"
+    )
+    elsewhere = site / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setattr("edge.cli._storage.STORAGE", site / "nowhere")
+    return [request.param, str(storage if request.param == "--storage" else site / "box")]
+
+
+def test_every_action_finds_what_is_in_the_storage(
+    site: Path, box: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Named by the configuration or by itself; what is made goes there too."""
+    pytest.importorskip("pycocotools", reason="not installed: pip install '.[workbench]'")
+    (site / "models-kept").rename(site / "models")
+    annotations = str(annotate(site))
+    (site / "models").rename(site / "models-kept")
+    images = ["--images", str(site / "pictures")]
+    assert main(["model", "check", "tiny", *images]) == 3, "without it there is nothing"
+    told(capsys)
+    for asked in (
+        ["eval", "tiny", *images, "--annotations", annotations],
+        ["check", "tiny", *images],
+        ["fp16", "tiny"],
+        ["quantise", "tiny", *images],
+        ["pull", "own", "--from", str(site / "models-kept/tiny/tiny.onnx"), "--pin", "me"],
+        ["list"],
+    ):
+        assert main(["model", *asked, *box]) == 0, (asked, told(capsys))
+    made = {path.parent.name for path in (site / "box/var/models").glob("*/*.onnx")}
+    assert made == {"tiny", "tiny-fp16", "tiny-int8", "own"}
+    assert str(site / "box/var/models/tiny/tiny.onnx") in capsys.readouterr().out
+    assert not list((site / "elsewhere").iterdir())
+
+
+def test_an_engine_is_built_listed_checked_and_used(
+    site: Path, box: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From `build` to `check`, on a kind that is really here."""
+    pytest.importorskip("openvino", reason="not installed: pip install '.[openvino]'")
+    assert main(["model", "build", "tiny", "--kind", "openvino", *box]) == 0
+    (engine,) = (site / "box/var/engines").glob("*.engine")
+    assert str(engine) in capsys.readouterr().out
+    assert main(["model", "list", "--json", *box]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    (state,) = [text for text in rows["tiny"]["engines"] if "openvino" in text]
+    assert state.endswith(": built")
+    told_it = ["--engine", "openvino", "--images", str(site / "pictures")]
+    assert main(["model", "check", "tiny", *told_it, *box]) == 0
+    assert main(["model", "build", "tiny", "--kind", "openvino", "--precision", "x", *box]) == 2
+    assert "--precision: kind openvino does not know 'x'; leave it out" in told(capsys)
+
+
+def test_config_and_storage_are_two_words_for_one_thing(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both at once is a mistake, and so is a configuration that cannot be read."""
+    with pytest.raises(SystemExit) as caught:
+        main(["model", "list", "--config", "a", "--storage", "b"])
+    assert caught.value.code == 2
+    assert "not allowed with" in told(capsys)
+    assert main(["model", "list", "--config", str(site / "absent")]) == 2

@@ -47,12 +47,12 @@ class Cable:
         self._detour: Delay | None = None
         self._namespace = namespace
         self._camera_end = f"cam{number}"
-        self._box_end = f"es{os.getpid()}-{number}"
+        self.box_end = f"es{os.getpid()}-{number}"
         self._far_tun, self._near_tun = f"late{number}", f"et{os.getpid()}-{number}"
-        _ip("link", "add", self._box_end, "type", "veth", "peer", "name", self._camera_end,
+        _ip("link", "add", self.box_end, "type", "veth", "peer", "name", self._camera_end,
             "netns", namespace)  # fmt: skip
-        _ip("addr", "add", f"10.77.{number}.1/24", "dev", self._box_end)
-        _ip("link", "set", self._box_end, "up")
+        _ip("addr", "add", f"10.77.{number}.1/24", "dev", self.box_end)
+        _ip("link", "set", self.box_end, "up")
         self._ip("addr", "add", f"{self.camera_address}/24", "dev", self._camera_end)
         self._ip("link", "set", self._camera_end, "up")
 
@@ -127,7 +127,7 @@ class Cable:
         if self._detour is not None:
             self._detour.close()
             self._detour = None
-        _run("ip", "link", "del", self._box_end, check=False)
+        _run("ip", "link", "del", self.box_end, check=False)
 
     @property
     def can_delay(self) -> bool:
@@ -215,6 +215,21 @@ def inside(namespace: str) -> Iterator[None]:
             yield
         finally:
             _enter(outside.fileno())
+
+
+@contextmanager
+def box_namespace(cable: Cable) -> Iterator[str]:
+    """A namespace for the box too, with its end of the cable in it and nothing else."""
+    name = f"edge-box-{os.getpid()}"
+    _ip("netns", "add", name)
+    try:
+        _ip("link", "set", cable.box_end, "netns", name)
+        _ip("-n", name, "addr", "add", f"{cable.box_address}/24", "dev", cable.box_end)
+        for interface in ("lo", cable.box_end):
+            _ip("-n", name, "link", "set", interface, "up")
+        yield name
+    finally:
+        _run("ip", "netns", "del", name, check=False)
 
 
 def _sweep() -> None:

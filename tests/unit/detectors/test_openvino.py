@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge.detections import Detections
 from edge.detectors import Models, Tensor, auto, unbatched
 from edge.detectors._card import read_card
+from edge.detectors.onnx import OnnxBackend
 from edge.detectors.onnx import Options as OnnxOptions
 from edge.detectors.openvino import OpenvinoBackend, Options, Precision, vendor_errors
 from edge.errors import DetectorStalled, MissingDependency, ModelError
@@ -213,3 +214,67 @@ def test_it_finds_what_onnx_finds(
         n_agreed += _n_agreed(other, sure, iou, difference)
     assert n_all >= 60
     assert n_agreed >= share * n_all, f"{n_agreed} of {n_all}"
+
+
+@pytest.mark.parametrize(
+    ("first_of_each", "is_folded"),
+    [
+        pytest.param([(0, 0), (1, 0), (0, 1), (1, 1)], True, id="as YOLOX stacks them"),
+        pytest.param([(0, 0), (0, 1), (1, 0), (1, 1)], False, id="in another order"),
+        pytest.param([(0, 0), (1, 0), (0, 1), (0, 1)], False, id="one twice"),
+    ],
+)
+def test_quarters_that_are_convolved_are_one_convolution(
+    tmp_path: Path, first_of_each: list[tuple[int, int]], is_folded: bool
+) -> None:
+    """The same numbers as onnxruntime's with one layer less; what only looks like it is left."""
+    path = write_model(tmp_path, quartered(first_of_each))
+    card = read_card(path.with_name("card.yaml"))
+    ours, theirs = OpenvinoBackend(path, card, precision="f32"), OnnxBackend(path, card)
+    picture = {"images": np.random.default_rng(0).uniform(0, 255, (1, 3, 32, 32)).astype("f4")}
+    np.testing.assert_allclose(
+        ours.run(picture)["output"], theirs.run(picture)["output"], rtol=1e-4, atol=1e-3
+    )
+    layers = ours._single.get_compiled_model().get_runtime_model().get_ordered_ops()
+    kinds = {layer.get_rt_info()["layerType"].astype(str) for layer in layers}
+    assert ("Concatenation" not in kinds and "Concat" not in kinds) == is_folded, kinds
+
+
+def quartered(first_of_each: list[tuple[int, int]]) -> bytes:
+    """A network that takes the picture apart as YOLOX does, and convolves with padding."""
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install '.[workbench]'")
+    make, numbers = onnx.helper.make_node, np.random.default_rng(0)
+    constants: dict[str, NDArray[np.generic]] = {
+        "weights": numbers.normal(0, 0.1, (7, 12, 3, 3)).astype("f4"),
+        "bias": numbers.normal(0, 1, 7).astype("f4"),
+        **{f"at {n}": np.array([n]) for n in (0, 1, 2, 3)},
+        "end": np.array([2**31 - 1]),
+        "shape": np.array([1, 7, 256]),
+        "first 21": np.arange(21),
+    }
+    nodes = []
+    for n, (row, column) in enumerate(first_of_each):
+        nodes += [
+            make("Slice", ["images", f"at {row}", "end", "at 2", "at 2"], [f"rows {n}"]),
+            make("Slice", [f"rows {n}", f"at {column}", "end", "at 3", "at 2"], [f"part {n}"]),
+        ]
+    nodes += [
+        make("Concat", [f"part {n}" for n in range(4)], ["stack"], axis=1),
+        make("Conv", ["stack", "weights", "bias"], ["raw"], pads=[1, 1, 1, 1]),
+        make("Reshape", ["raw", "shape"], ["flat"]),
+        make("Gather", ["flat", "first 21"], ["cells"], axis=2),
+        make("Transpose", ["cells"], ["output"], perm=[0, 2, 1]),
+    ]
+    value_of, number = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        nodes,
+        "quartered",
+        [value_of("images", number, [1, 3, 32, 32])],
+        [value_of("output", number, [1, 21, 7])],
+        [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    opset = [onnx.helper.make_opsetid("", 17)]
+    model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=8)
+    onnx.checker.check_model(model)
+    content: bytes = model.SerializeToString()
+    return content

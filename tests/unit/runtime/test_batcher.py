@@ -14,8 +14,17 @@ import pytest
 
 from edge.detectors import Backend, Load, Models, Tensor, Tensors
 from edge.detectors.onnx import Options as OnnxOptions
+from edge.detectors.openvino import Options as OpenvinoOptions
 from edge.errors import DetectorStalled, ModelError
+from edge.gates.always import Always
+from edge.masks import Masks
+from edge.pipeline import Pipeline, Step
+from edge.rules import Scene
+from edge.rules.zone_entry import Options as ZoneEntryOptions
 from edge.runtime.batcher import MOST_HUNG, Batcher
+from edge.trackers.bytetrack import Options as TrackerOptions
+from tests.servers import eventually
+from tests.unit.detectors.blob_model import luma, write_blob_model
 from tests.unit.detectors.tiny_model import constant_network, frame, grid, write_model
 
 Fault = Callable[[Tensors], dict[str, Tensor]]
@@ -349,6 +358,154 @@ def test_a_network_that_answers_nan_is_a_stall_at_the_camera(tmp_path: Path) -> 
     with pytest.raises(DetectorStalled, match="objectness that are not numbers"):
         engine.detector().detect(frame(np.full((48, 64), 120, np.uint8)))
     engine.close()
+
+
+def test_another_engine_takes_over_while_cameras_ask() -> None:
+    """Nobody fails or waits for its loading, answers stay right, and the old one is closed."""
+    old, new = Doubling(max_batch=2, wait_s=0.002), Doubling(max_batch=4)
+
+    def slow_load() -> Backend:
+        time.sleep(0.3)
+        return new
+
+    batcher = batching(lambda: old)
+    with ThreadPoolExecutor(6) as pool:
+        going_over = pool.submit(batcher.replace, slow_load)
+        told = list(pool.map(lambda v: stalled(batcher, v), range(400)))
+        going_over.result()
+        told += pool.map(lambda v: stalled(batcher, v), range(20))
+    assert set(told) == {""}
+    assert sum(old.sizes) > 20, "it served while the other was loaded"
+    assert sum(new.sizes) >= 20
+    assert (old.n_closed, new.n_closed, batcher.max_batch) == (1, 0, 4)
+    assert (batcher.n_failures, batcher.n_rebuilds) == (0, 0)
+    batcher.close()
+    assert new.n_closed == 1
+
+
+def test_an_engine_that_cannot_be_loaded_does_not_take_over() -> None:
+    """What is in service stays, and is what is loaded again when it fails."""
+    engines = Engines()
+    batcher = batching(engines)
+
+    def load() -> Backend:
+        raise ModelError("no memory on the GPU")
+
+    with pytest.raises(ModelError, match="no memory on the GPU"):
+        batcher.replace(load)
+    assert ask(batcher, 2) == 4
+    engines.opened[0].faults = [raises(MemoryError("gone"))]
+    assert stalled(batcher, 1)
+    assert ask_until_answered(batcher, 3) == 6
+    assert len(engines.opened) == 2
+    batcher.close()
+
+
+def test_an_engine_takes_over_from_one_that_is_broken_and_is_the_one_loaded_again() -> None:
+    """It ends the stall at once, whatever the back-off; from then on it is this kind."""
+    new, wait_s = Engines(), [60.0]
+    batcher = Batcher(
+        Engines(broken(raises(MemoryError("no room")))),
+        name="street",
+        back_off=lambda _: wait_s[0],
+    )
+    assert "no room" in stalled(batcher, 1)
+    batcher.replace(new)
+    assert ask_until_answered(batcher, 3) == 6
+    batcher._back_off = lambda _: 0.0
+    new.opened[0].faults = [raises(MemoryError("again"))]
+    assert "again" in stalled(batcher, 1)
+    assert ask_until_answered(batcher, 3) == 6
+    assert len(new.opened) == 2
+    batcher.close()
+    assert [backend.n_closed for backend in new.opened] == [1, 1]
+
+
+def test_what_was_to_take_over_a_hanging_engine_is_closed_with_the_batcher(
+    gate: threading.Event,
+) -> None:
+    """And so is what comes after closing."""
+
+    def hang(inputs: Tensors) -> dict[str, Tensor]:
+        gate.wait(10)
+        return {"y": inputs["x"]}
+
+    late, later = Doubling(), Doubling()
+    batcher = batching(Engines(broken(hang)), deadline_s=0.2)
+    with pytest.raises(DetectorStalled):
+        ask(batcher, 1)
+    batcher.replace(lambda: late)
+    batcher.close()
+    batcher.replace(lambda: later)
+    assert (late.n_closed, later.n_closed) == (1, 1)
+
+
+def test_frames_and_tensors_never_share_a_run() -> None:
+    """While an engine that takes frames takes over, both wait in the queue."""
+    forms: list[set[str]] = []
+
+    class Noting(Doubling):
+        takes_frames = True
+
+        def run(self, inputs: Tensors) -> dict[str, Tensor]:
+            forms.append({inputs["x"].dtype.name})
+            time.sleep(0.01)
+            return {"y": inputs["x"]}
+
+    batcher = batching(lambda: Noting(max_batch=8))
+    assert batcher.takes_frames
+    values = [np.array([[n]], object if n % 3 else float) for n in range(60)]
+    with ThreadPoolExecutor(12) as pool:
+        told = list(pool.map(lambda value: batcher.run({"x": value})["y"], values))
+    for value, answer in zip(values, told, strict=True):
+        assert (answer.dtype, answer.tolist()) == (value.dtype, value.tolist())
+    assert len(forms) < 60, "some shared a run"
+    batcher.close()
+
+
+def test_one_track_and_one_incident_go_on_over_three_engines(tmp_path: Path) -> None:
+    """On `onnx`, on `openvino`, on `openvino` loaded again; and who leaves is seen to leave."""
+    pytest.importorskip("openvino", reason="not installed: pip install '.[openvino]'")
+    write_blob_model(tmp_path)
+    models, batchers = Models([tmp_path], engines=tmp_path / "engines"), []
+
+    def serve(load: Load) -> Backend:
+        batchers.append(batching(load))
+        return batchers[0]
+
+    def go_over(load: Load) -> Backend:
+        batchers[0].replace(load)
+        return batchers[0]
+
+    first = OnnxOptions(kind="onnx", model="tiny").engine(models, serve)
+    everywhere = {"all": ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))}
+    rule = ZoneEntryOptions(kind="zone_entry", name="inside", zone="all", classes=("person",))
+    tracker = TrackerOptions(kind="bytetrack").build()
+    built = rule.build(Scene(everywhere, {}), "yard")
+    pipeline = Pipeline(Masks(), Always(), first.detector(), tracker, [built])
+    steps: list[Step] = []
+
+    def watch(n_frames: int, *, is_there: bool) -> None:
+        for _ in range(n_frames):
+            steps.append(pipeline.step(frame(luma(is_there=is_there), len(steps) / 8)))
+
+    watch(4, is_there=False)
+    watch(16, is_there=True)
+    OpenvinoOptions(kind="openvino", model="tiny").engine(models, go_over)
+    watch(16, is_there=True)
+    with suppress(DetectorStalled):
+        batchers[0].run({"nonsense": np.zeros(1)})
+    assert eventually(lambda: batchers[0].n_rebuilds == 1)
+    watch(16, is_there=True)
+    watch(80, is_there=False)
+
+    events = [event for step in steps for event in step.events]
+    assert [event.phase for event in events] == ["begin", "end"]
+    tracks = {int(i) for step in steps if step.tracks for i in step.tracks.track_id}
+    assert len(tracks) == 1
+    assert {step.detections.model for step in steps if step.detections} == {first.model}
+    assert first.model.sha256 == models.digest(models.find("tiny"))
+    first.close()
 
 
 def test_a_first_engine_that_cannot_be_loaded_is_the_callers_to_know() -> None:

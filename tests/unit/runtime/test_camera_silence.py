@@ -131,8 +131,11 @@ def test_packets_that_never_show_a_picture_are_a_lost_camera(
     assert heard.phases("camera_lost") == ["begin", "end"]
 
 
-def test_a_camera_that_comes_back_is_watched_from_its_first_picture_on(scene: Scene) -> None:
+def test_a_camera_that_comes_back_is_watched_from_its_first_picture_on(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Until then it is lost, and the incident lasts: packets alone are not watching."""
+    monkeypatch.setattr("edge.runtime.camera.LOST_S", 1.0)
     heard = Heard()
     with watching(Options(), Scripted(), heard) as camera:
         assert eventually(lambda: camera.status.state == "watching")

@@ -28,7 +28,7 @@ def mounted(folder: Path, *options: str) -> Iterator[Callable[..., None]]:
     def mount(*more: str) -> None:
         subprocess.run(["mount", *more, str(folder)], check=True, capture_output=True)
 
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     mount(*options)
     try:
         yield mount
@@ -174,6 +174,45 @@ def test_file_system_that_fails_under_way_and_is_read_only_then(tmp_path: Path) 
         assert numbers(outbox) == list(range(1, 31))
         outbox.acknowledge(range(1, 26))
         assert numbers(outbox) == list(range(26, 31))
+        outbox.close()
+
+
+def test_disk_that_appears_later_with_an_earlier_run_on_it(tmp_path: Path) -> None:
+    """A mount that was late: what waited there comes back, what was open there is ended."""
+    outbox = opened(tmp_path)
+    outbox.append(stay("begin"), ORIGIN)
+    for n in range(4):
+        outbox.append(crossing(n), ORIGIN)
+    outbox.close()
+    folder = tmp_path / "mount"
+    outbox = Outbox(folder / "outbox.db", reserve_bytes=MIB)
+    (begin,) = outbox.append(stay("begin", key="18"), ORIGIN)
+    new = [outbox.append(crossing(n), ORIGIN)[0].seq for n in range(1200)]
+    assert numbers(outbox) == [begin.seq, *new]
+    folder.mkdir()
+    for file in tmp_path.glob("outbox.*"):
+        file.rename(folder / file.name)
+    assert eventually(lambda: is_well(outbox))
+    assert outbox.rewinds == 1, "the sender must look again from the start"
+    assert numbers(outbox) == [1, 2, 3, 4, 5, begin.seq, *new, new[-1] + 1]
+    end = json.loads(outbox.pending(10_000)[-1].payload)
+    assert (end["phase"], end["reason"]) == ("end", "the appliance was restarted")
+    assert [incident.key for incident in outbox.open_incidents()] == ["18"]
+    outbox.close()
+
+
+@as_root
+def test_what_is_in_memory_goes_to_a_disk_that_is_well_when_the_box_stops(tmp_path: Path) -> None:
+    """The last chance is taken, and needs no waiting for the next try."""
+    with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=8m", "tmpfs"):
+        greedy = fill_up(tmp_path / "disk")
+        outbox = opened(tmp_path / "disk")
+        sent = [outbox.append(crossing(n), ORIGIN)[0].seq for n in range(3000)]
+        assert outbox.trouble
+        greedy.unlink()
+        outbox.close()
+        outbox = opened(tmp_path / "disk")
+        assert numbers(outbox) == sent
         outbox.close()
 
 

@@ -10,6 +10,7 @@ from edge.trackers._kalman import Motion
 BOX = np.array([[100, 100, 200, 350]], np.float32)
 ROW = np.array([0])
 SEEN = np.array([True])
+SURE = np.array([0.9], np.float32)
 
 
 def moving(steps: int, seconds: float) -> Motion:
@@ -18,7 +19,7 @@ def moving(steps: int, seconds: float) -> Motion:
     motion.add(BOX)
     for k in range(1, 9):
         motion.predict(0.125, SEEN)
-        motion.correct(ROW, BOX + np.array([12.5 * k, 0] * 2, np.float32))
+        motion.correct(ROW, BOX + np.array([12.5 * k, 0] * 2, np.float32), SURE)
     for _ in range(steps):
         motion.predict(seconds / steps, SEEN)
     return motion
@@ -53,7 +54,7 @@ def test_the_size_of_an_unseen_box_stands_still() -> None:
     motion.add(BOX)
     for k in range(1, 6):
         motion.predict(0.125, SEEN)
-        motion.correct(ROW, BOX - np.array([0, 0, 0, 30 * k], np.float32))
+        motion.correct(ROW, BOX - np.array([0, 0, 0, 30 * k], np.float32), SURE)
     motion.predict(0.5, ~SEEN)
     height = motion.place[0, 3]
     motion.predict(0.5, ~SEEN)
@@ -65,6 +66,6 @@ def test_a_shrinking_box_keeps_a_size() -> None:
     motion = Motion()
     motion.add(BOX)
     motion.predict(0.125, SEEN)
-    motion.correct(ROW, BOX - np.array([0, 0, 0, 100], np.float32))
+    motion.correct(ROW, BOX - np.array([0, 0, 0, 100], np.float32), SURE)
     motion.predict(20.0, SEEN)
     assert (motion.place[:, 2:] >= 1).all()

@@ -175,3 +175,54 @@ def test_a_concat_is_guarded_where_it_is_float() -> None:
     guards = [node for node in model.graph.node if node.op_type == "Max"]
     assert [node.name for node in guards] == ["cells_guard"]
     onnx.checker.check_model(model)
+
+
+@pytest.mark.parametrize("group", [1, 2])
+def test_centring_changes_nothing_but_the_range(group: int) -> None:
+    """Plain and grouped, with two layers behind one tensor; a padded one is not centred."""
+    import onnxruntime
+
+    make, numbers = onnx.helper.make_node, np.random.default_rng(0)
+    pointwise = numbers.normal(size=(4, 4 // group, 1, 1)).astype("f4")
+    constants = {
+        "first": numbers.normal(size=(4, 4, 1, 1)).astype("f4"),
+        "point": pointwise,
+        "wide": numbers.normal(size=(4, 4, 3, 3)).astype("f4"),
+        "bias": numbers.normal(size=4).astype("f4"),
+    }
+    outputs = ("one", "two", "padded")
+    value_of, number = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(
+            [
+                make("Conv", ["images", "first", "bias"], ["raw"], name="first"),
+                make("Relu", ["raw"], ["active"], name="relu"),
+                make("Conv", ["active", "point", "bias"], ["one"], name="point", group=group),
+                make("Conv", ["active", "wide", "bias"], ["two"], name="wide"),
+                make("Conv", ["active", "wide", "bias"], ["padded"], name="padded", pads=[1] * 4),
+            ],
+            "branches",
+            [value_of("images", number, [1, 4, 6, 6])],
+            [value_of(name, number, [1, 4, "high", "wide"]) for name in outputs],
+            [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()],
+        ),
+        opset_imports=[onnx.helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    assert graph.unpadded_convolutions(model) == {"active": ["point", "wide"]}
+
+    def answers() -> list[Any]:
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), providers=["CPUExecutionProvider"]
+        )
+        given = np.random.default_rng(1).normal(size=(1, 4, 6, 6)).astype("f4")
+        return list(session.run(list(outputs), {"images": given}))
+
+    before = answers()
+    graph.centre(model, {"active": 1.5})
+    onnx.checker.check_model(model)
+    sources = {node.name: node.input[0] for node in model.graph.node}
+    assert sources["point"] == sources["wide"] == graph.centred("active")
+    assert sources["padded"] == "active"
+    for one, other in zip(before, answers(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)

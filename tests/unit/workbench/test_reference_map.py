@@ -7,7 +7,6 @@ other, suppression is a loop. Limit and figures are those of docs/performance.md
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -103,6 +102,14 @@ def test_our_path_scores_as_the_plain_one(
     shared: Path, model: str, plainly: Callable[[Any, Array], Plain], every: int, limit: float
 ) -> None:
     """Nothing is lost between the picture and the boxes."""
+    got, expected = scores(shared, model, plainly, every)
+    assert got == pytest.approx(expected, abs=limit)
+
+
+def scores(
+    shared: Path, model: str, plainly: Callable[[Any, Array], Plain], every: int
+) -> tuple[float, float]:
+    """Score (mAP 50-95) our path and the plain one on every so manieth picture of coco-dev."""
     import onnxruntime
 
     folder = shared / "images" / "coco-dev"
@@ -131,5 +138,4 @@ def test_our_path_scores_as_the_plain_one(
     got, expected = annotations.score(ours).map, annotations.score(theirs).map
     assert got is not None
     assert expected is not None
-    print(json.dumps({"model": model, "ours": got, "plain": expected, "pictures": len(paths)}))
-    assert got == pytest.approx(expected, abs=limit)
+    return got, expected

@@ -1,0 +1,1 @@
+"""pycuda for a machine without a GPU; see README.md."""
