@@ -53,6 +53,11 @@ SENT: Mapping[str, Spoken] = {
     "event": Spoken(
         EventMessage, "camera/{camera}/event/{kind}", "Something happened, or the box cannot tell."
     ),
+    "live": Spoken(
+        EventMessage,
+        "camera/{camera}/live/{kind}",
+        "A copy of an alert of now, ahead of a backlog; the same `id` comes as an event too.",
+    ),
     "status": Spoken(
         NodeStatus, "status", "Whether the box can be heard; also the Last Will.", is_retained=True
     ),
