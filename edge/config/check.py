@@ -47,6 +47,9 @@ def check_appliance(
         if path is not None and not exists(folder / path):
             remedy = "relative paths begin in the folder of appliance.yaml"
             yield Finding(("mqtt", key), f"there is no file {folder / path}", remedy)
+    if appliance.commands is not None and appliance.mqtt.protocol != 5:
+        cause = "commands need MQTT 5: 3.1.1 has no response topic"
+        yield Finding(("commands",), cause, "write `protocol: 5`, or take commands out")
     if appliance.web is not None:
         yield Finding(("web",), "this release has no device page yet", _UNUSED, "warning")
     if appliance.storage.evidence is not None:

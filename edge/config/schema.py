@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from edge.commands import Options as CommandOptions
 from edge.config.calibration import Calibration
 from edge.decoders import DecoderOptions
 from edge.detectors import DetectorOptions
@@ -214,6 +215,13 @@ class Appliance(Options):
             examples=[{"yard": {"analyse": {"fps": 5}}}],
         ),
     ]
+    commands: Annotated[
+        CommandOptions | None,
+        Field(
+            description="Commands obeyed over MQTT; without this block none are.",
+            examples=[{"allow": ["ping", "snapshot"], "who": ["control-room"]}],
+        ),
+    ] = None
     web: Annotated[Web | None, Field(description="The device page; not used by this release.")] = (
         None
     )
