@@ -30,6 +30,8 @@ ORANGE, SKY, YELLOW, VERMILION, WHITE = (
     (255, 255, 255),
 )
 CAPTION_S = 3.0
+FLASH_S = 1.0
+"""How long a line or zone, and who fired it, stand out."""
 TAIL = 40
 
 
@@ -44,30 +46,44 @@ class Annotator:
         self._scene = scene
         self._captions: deque[tuple[float, str]] = deque(maxlen=6)
         self._tails: dict[int, deque[tuple[int, int]]] = {}
+        self._fired: dict[str, float] = {}  # when, by name of line or zone
+        self._fired_by: dict[int, float] = {}  # when, by track
+        self._n_open: dict[str, int] = {}  # incidents by name of zone
 
     def draw(self, step: Step) -> Image:
-        """A BGR picture of one step with shapes, boxes, ids, tails and recent events."""
+        """A BGR picture of one step with shapes, boxes, ids, tails and recent events.
+
+        A line or zone that has just fired is drawn in another colour, and so is who fired it; a
+        zone is tinted while an incident in it is open.
+        """
         image = bgr(step.frame)
         width, height = step.frame.size_wh
         unit = max(1, round(height / 360))
+        pts = step.frame.stamp.pts
+        self._note(step.events, pts)
         for name, zone in self._scene.zones.items():
-            self._polygon(image, name, zone, unit)
+            colour = YELLOW if self._is_fresh(self._fired.get(name), pts) else ORANGE
+            if self._n_open.get(name):
+                _tint(image, _pixels(image, zone), colour)
+            self._polygon(image, name, zone, unit, colour)
         for name, line in self._scene.lines.items():
-            self._line(image, name, line, unit)
+            colour = YELLOW if self._is_fresh(self._fired.get(name), pts) else VERMILION
+            self._line(image, name, line, unit, colour)
         if step.tracks is not None:
             for row in range(len(step.tracks)):
                 track = int(step.tracks.track_id[row])
                 left, top, right, bottom = (round(float(v)) for v in step.tracks.xyxy[row])
-                cv2.rectangle(image, (left, top), (right, bottom), SKY, unit)
+                is_fresh = self._is_fresh(self._fired_by.get(track), pts)
+                colour, thickness = (YELLOW, 2 * unit) if is_fresh else (SKY, unit)
+                cv2.rectangle(image, (left, top), (right, bottom), colour, thickness)
                 text = f"{step.tracks.label(row)} {track} {step.tracks.confidence[row]:.2f}"
-                _write(image, text, (left, top - 4 * unit), unit, SKY)
+                _write(image, text, (left, top - 4 * unit), unit, colour)
                 tail = self._tails.setdefault(track, deque(maxlen=TAIL))
                 tail.append(((left + right) // 2, bottom))
-                cv2.polylines(image, [np.asarray(tail, np.int32)], False, SKY, unit)
-            for track in step.tracks.removed:
-                self._tails.pop(int(track), None)
-        pts = step.frame.stamp.pts
-        self._captions.extend((pts, caption(event)) for event in step.events)
+                cv2.polylines(image, [np.asarray(tail, np.int32)], False, colour, unit)
+            for track in step.tracks.removed.tolist():
+                self._tails.pop(track, None)
+                self._fired_by.pop(track, None)
         recent = [text for at, text in self._captions if pts - at <= CAPTION_S]
         for index, text in enumerate(recent):
             _write(image, text, (6 * unit, (16 + 14 * index) * unit), unit, YELLOW)
@@ -77,25 +93,47 @@ class Annotator:
             _write(image, "gate closed", (width - 90 * unit, height - 6 * unit), unit, ORANGE)
         return image
 
-    @staticmethod
-    def _polygon(image: Image, name: str, zone: Sequence[Point], unit: int) -> None:
-        corners = _pixels(image, zone)
-        cv2.polylines(image, [corners], True, ORANGE, unit)
-        _write(image, name, (int(corners[0][0]) + 3, int(corners[0][1]) + 12 * unit), unit, ORANGE)
+    def _note(self, events: Sequence[Event], pts: float) -> None:
+        """Remember what fired, where and by whom."""
+        for event in events:
+            self._captions.append((pts, caption(event)))
+            self._n_open[event.where] = self._n_open.get(event.where, 0) + (
+                {"begin": 1, "end": -1}.get(event.phase, 0)
+            )
+            if event.phase != "end":
+                self._fired[event.where] = pts
+                self._fired_by.update((one.track, pts) for one in event.objects)
 
     @staticmethod
-    def _line(image: Image, name: str, line: Sequence[Point], unit: int) -> None:
+    def _is_fresh(at: float | None, pts: float) -> bool:
+        return at is not None and pts - at <= FLASH_S
+
+    @staticmethod
+    def _polygon(
+        image: Image, name: str, zone: Sequence[Point], unit: int, colour: tuple[int, int, int]
+    ) -> None:
+        corners = _pixels(image, zone)
+        cv2.polylines(image, [corners], True, colour, unit)
+        _write(image, name, (int(corners[0][0]) + 3, int(corners[0][1]) + 12 * unit), unit, colour)
+
+    @staticmethod
+    def _line(
+        image: Image, name: str, line: Sequence[Point], unit: int, colour: tuple[int, int, int]
+    ) -> None:
+        """A line with its way, and at its middle a short arrow to its right."""
         corners = _pixels(image, line)
-        for start, end in pairwise(corners):
-            cv2.arrowedLine(
-                image,
-                (int(start[0]), int(start[1])),
-                (int(end[0]), int(end[1])),
-                VERMILION,
-                2 * unit,
-                tipLength=0.04,
-            )
-        _write(image, name, (int(corners[0][0]), int(corners[0][1]) - 4 * unit), unit, VERMILION)
+        for start, end in pairwise(corners.tolist()):
+            cv2.arrowedLine(image, start, end, colour, 2 * unit, tipLength=0.04)
+        start, end = corners[(len(corners) - 2) // 2 : (len(corners) + 2) // 2].astype(float)
+        ahead = (end - start) / max(float(np.hypot(*(end - start))), 1.0)
+        middle = (start + end) / 2
+        tip = middle + 18 * unit * np.array([-ahead[1], ahead[0]])  # y runs down
+        cv2.arrowedLine(
+            image, np.rint(middle).astype(int).tolist(), np.rint(tip).astype(int).tolist(),
+            colour, unit, tipLength=0.3,
+        )  # fmt: skip
+        _write(image, "right", (int(tip[0]) + 3 * unit, int(tip[1]) + 4 * unit), unit, colour)
+        _write(image, name, (int(corners[0][0]), int(corners[0][1]) - 4 * unit), unit, colour)
 
 
 def caption(event: Event) -> str:
@@ -121,6 +159,15 @@ def _pixels(image: Image, points: Sequence[Point]) -> NDArray[np.int32]:
     height, width = image.shape[:2]
     corners: NDArray[np.int32] = np.rint(np.asarray(points) * (width, height)).astype(np.int32)
     return corners
+
+
+def _tint(image: Image, corners: NDArray[np.int32], colour: tuple[int, int, int]) -> None:
+    """Mix a quarter of a colour into a polygon."""
+    left, top, width, height = cv2.boundingRect(corners)
+    part = image[max(top, 0) : top + height, max(left, 0) : left + width]
+    tinted = part.copy()
+    cv2.fillPoly(tinted, [corners - (max(left, 0), max(top, 0))], colour)
+    cv2.addWeighted(tinted, 0.25, part, 0.75, 0, dst=part)
 
 
 def _write(

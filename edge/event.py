@@ -18,6 +18,12 @@ Kind: TypeAlias = Literal[
     "line_crossed",
     "zone_entered",
     "loitering",
+    "occupancy",
+    "object_abandoned",
+    "stopped_vehicle",
+    "wrong_way",
+    "speeding",
+    "crowding",
     "camera_lost",
     "camera_frozen",
     "camera_covered",
@@ -27,6 +33,7 @@ Kind: TypeAlias = Literal[
     "clock_unsure",
     "events_dropped",
     "storage_degraded",
+    "rule_disarmed",
 ]
 Phase: TypeAlias = Literal["begin", "update", "end", "pulse"]
 Priority: TypeAlias = Literal["info", "review", "alert"]
@@ -109,10 +116,16 @@ class RuleState:
     Attributes:
         is_active: Something it watches for is going on.
         count: How many objects that concerns; for a counting rule, how many so far.
+        is_armed: It reports now; False outside of its schedule.
+        n_withheld: What its schedule or cool-down kept from being reported, so far.
+        disarmed_until: UTC until when its events are kept back; None while it is armed.
     """
 
     is_active: bool
     count: int
+    is_armed: bool = True
+    n_withheld: int = 0
+    disarmed_until: datetime | None = None
 
 
 def sightings(tracks: Tracks, rows: Sequence[int]) -> tuple[Sighting, ...]:

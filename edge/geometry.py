@@ -7,12 +7,15 @@ when all its inputs are stretched along either axis, so pixels and fractions bot
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edge.detections import Mask
 from edge.tracks import Points
+
+Place: TypeAlias = tuple[float, float]
 
 
 def iou(boxes: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -45,32 +48,52 @@ def iou(boxes: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np
     return np.minimum(overlap, 1.0, out=overlap)
 
 
-def contains(polygon: ArrayLike, points: ArrayLike) -> Mask:
-    """Which points lie in a polygon; its boundary belongs to it.
+class Polygon:
+    """A polygon that many points are held against.
 
     Args:
-        polygon: (V, 2) corners in either winding, V >= 3; the last joins the first.
-        points: (N, 2). May be empty.
-
-    Returns:
-        (N,) bool. A polygon that crosses itself is read by the even-odd rule.
+        corners: (V, 2) in either winding, V >= 3; the last joins the first. One that crosses
+            itself is read by the even-odd rule.
     """
-    start = np.asarray(polygon, np.float64)
-    x, y = np.asarray(points, np.float64).reshape(-1, 2).T[:, :, None]
-    ax, ay = start.T
-    bx, by = np.roll(start, -1, axis=0).T
-    side = (bx - ax) * (y - ay) - (by - ay) * (x - ax)
-    # An edge is passed by the ray to the right of a point when it spans the point's y (upper end
-    # out, lower end in, so that a corner is passed once) and lies to the right of it.
-    spans = (ay > y) != (by > y)
-    passes = spans & ((side > 0) == (by > ay))
-    inside: Mask = np.count_nonzero(passes, axis=1) % 2 == 1
-    in_line = side == 0
-    if in_line.any():
-        in_line &= (np.minimum(ax, bx) <= x) & (x <= np.maximum(ax, bx))
-        in_line &= (np.minimum(ay, by) <= y) & (y <= np.maximum(ay, by))
-        inside |= in_line.any(axis=1)
-    return inside
+
+    def __init__(self, corners: ArrayLike) -> None:
+        start = np.asarray(corners, np.float64)
+        # (V, 1): numpy's inner loop then runs over the points, of which there are more.
+        self._ax, self._ay = start.T[:, :, None]
+        self._bx, self._by = np.roll(start, -1, axis=0).T[:, :, None]
+        self._dx, self._dy = self._bx - self._ax, self._by - self._ay
+        self._is_downward = self._dy > 0
+
+    def contains(self, points: ArrayLike) -> Mask:
+        """Which points lie in it; its boundary belongs to it.
+
+        Args:
+            points: (N, 2). May be empty.
+
+        Returns:
+            (N,) bool.
+        """
+        x, y = np.asarray(points, np.float64).reshape(-1, 2).T
+        ax, ay, bx, by = self._ax, self._ay, self._bx, self._by
+        side = self._dx * (y - ay)
+        side -= self._dy * (x - ax)
+        # An edge is passed by the ray to the right of a point when it spans the point's y (upper
+        # end out, lower end in, so that a corner is passed once) and lies to the right of it.
+        is_above = ay > y
+        spans = is_above != np.concatenate([is_above[1:], is_above[:1]])
+        passes = spans & ((side > 0) == self._is_downward)
+        inside: Mask = np.bitwise_xor.reduce(passes, axis=0)
+        in_line = side == 0
+        if np.count_nonzero(in_line):
+            in_line &= (np.minimum(ax, bx) <= x) & (x <= np.maximum(ax, bx))
+            in_line &= (np.minimum(ay, by) <= y) & (y <= np.maximum(ay, by))
+            inside |= in_line.any(axis=0)
+        return inside
+
+
+def contains(polygon: ArrayLike, points: ArrayLike) -> Mask:
+    """Which of (N, 2) points lie in a polygon; see `Polygon`."""
+    return Polygon(polygon).contains(points)
 
 
 def turn(start: ArrayLike, end: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
@@ -113,27 +136,33 @@ def distance(start: ArrayLike, end: ArrayLike, points: ArrayLike) -> NDArray[np.
     return result
 
 
-def crossing(start: ArrayLike, end: ArrayLike, before: ArrayLike, after: ArrayLike) -> int:
+def crossing(start: Place, end: Place, before: Place, after: Place) -> int:
     """Whether a step crosses a finite directed segment, and to which side.
 
     A point on the segment's line counts as right of it, so a path that touches the line and goes
     on is counted in exactly one of its steps, and one that touches and returns nets to zero.
 
     Args:
-        start: (2,) first point of the segment.
-        end: (2,) last point.
-        before: (2,) where the step begins.
-        after: (2,) where it ends.
+        start: First point of the segment.
+        end: Last point.
+        before: Where the step begins.
+        after: Where it ends.
 
     Returns:
         1 when the step crosses to the right, -1 to the left, 0 when it does not cross.
     """
-    was_right, is_right = turn(start, end, before) >= 0, turn(start, end, after) >= 0
-    if was_right == is_right or (turn(before, after, start) >= 0) == (
-        turn(before, after, end) >= 0
+    # Plain floats: one step is a fiftieth of what it takes to ask `turn`, and sums alike.
+    was_right, is_right = _turn(start, end, before) >= 0, _turn(start, end, after) >= 0
+    if was_right == is_right or (_turn(before, after, start) >= 0) == (
+        _turn(before, after, end) >= 0
     ):
         return 0
     return 1 if is_right else -1
+
+
+def _turn(start: Place, end: Place, point: Place) -> float:
+    """As `turn`, of one point, to the last bit."""
+    return (end[0] - start[0]) * (point[1] - start[1]) - (end[1] - start[1]) * (point[0] - start[0])
 
 
 def self_crossings(polygon: Sequence[tuple[float, float]]) -> list[tuple[int, int]]:

@@ -37,6 +37,8 @@ STATUS = "status"
 HEALTH = "health"
 ABOUT = "about"
 AUDIT = "audit"
+DOCTOR = "doctor"
+"""An empty message, not retained, with which `edge doctor` asks whether this box may publish."""
 CONFIG = "config"
 
 
@@ -200,6 +202,7 @@ class RuleAbout(Message):
     rule: Identifier
     kind: str
     priority: Priority
+    purpose: str | None = Field(default=None, description="What it is for, in words.")
 
 
 class About(Message):
@@ -263,6 +266,16 @@ class RuleStatus(Message):
     rule: Identifier
     active: bool
     count: Count
+    armed: bool = Field(
+        default=True,
+        description="It reports now; false outside its schedule and while disarmed.",
+    )
+    withheld: Count = Field(
+        default=0, description="What its schedule or cool-down kept from being reported, so far."
+    )
+    disarmed_until: Timestamp | None = Field(
+        default=None, description="Its events are kept back until then; absent while it is armed."
+    )
 
 
 class OutboxHealth(Message):
@@ -279,6 +292,19 @@ class OutboxHealth(Message):
     )
 
 
+class BrokerHealth(Message):
+    """The link to the broker in numbers, since the start."""
+
+    place: str = Field(description="`host:port` of the broker in use.")
+    since: Timestamp = Field(description="When this connection was made.")
+    attempts: Count = Field(description="Connections tried; 1 where none ever broke.")
+    unheard: Count = Field(description="Events nobody was subscribed to when they were sent.")
+    trouble: Words | None = Field(
+        default=None, description="What last went wrong, in words; also where it is over."
+    )
+    trouble_at: Timestamp | None = Field(default=None, description="When that was last seen.")
+
+
 class Health(Message):
     """Vital signs, every 30 s, not retained."""
 
@@ -288,6 +314,10 @@ class Health(Message):
     at: Timestamp
     uptime_s: Count
     outbox: OutboxHealth
+    broker: BrokerHealth | None = None
+    commands: dict[str, int] | None = Field(
+        default=None, description="Commands since the start, by what became of them."
+    )
     cameras: dict[str, dict[str, int | float]] = Field(description="Counters by camera.")
 
 
@@ -464,6 +494,9 @@ def rule_status(origin: Origin, camera: str, rule: str, state: RuleState) -> Rul
         rule=rule,
         active=state.is_active,
         count=state.count,
+        armed=state.is_armed and state.disarmed_until is None,
+        withheld=state.n_withheld,
+        disarmed_until=state.disarmed_until,
     )
 
 

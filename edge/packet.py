@@ -39,6 +39,8 @@ class Packet:
         is_keyframe: Decoding may start here.
         captured_at: UTC at which the scene was seen.
         clock_ms: How far `captured_at` may be wrong, in milliseconds.
+        is_shown: False for what was cut off the start of a recording and is kept in it only
+            because later pictures are predicted from it: decoded, never seen.
     """
 
     data: bytes
@@ -47,3 +49,4 @@ class Packet:
     is_keyframe: bool
     captured_at: datetime
     clock_ms: int
+    is_shown: bool = True

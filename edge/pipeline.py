@@ -80,6 +80,10 @@ class Pipeline:
         """Nothing moves and nothing is followed: keyframes are enough."""
         return self._gate.is_idle and not self._tracker.is_following
 
+    def masked(self, frame: Frame) -> Frame:
+        """A frame as everything here sees it."""
+        return self._masks.apply(frame)
+
     def stirs(self, seen: Frame | Packet) -> bool:
         """Whether a keyframe, or a packet that was not decoded, ends the idleness.
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,17 +46,20 @@ class Mosquitto:
 
     Args:
         folder: For its configuration and log.
-        lines: Configuration beside the listener; anonymous access where empty.
+        lines: Configuration of the listener; anonymous access where empty.
+        before: Configuration before the listener.
     """
 
-    def __init__(self, folder: Path, lines: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, folder: Path, lines: tuple[str, ...] = (), before: Sequence[str] = ()
+    ) -> None:
         self.port = free_port()
         self._config = folder / f"mosquitto-{self.port}.conf"
         self._log = folder / f"mosquitto-{self.port}.log"
         # As root it would become another user, who may not read the test's files.
         user = [f"user {getpass.getuser()}"] if os.geteuid() == 0 else []
         listener = f"listener {self.port} 127.0.0.1"
-        text = [*user, listener, *(lines or ("allow_anonymous true",)), ""]
+        text = [*user, *before, listener, *(lines or ("allow_anonymous true",)), ""]
         self._config.write_text("\n".join(text))
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
@@ -102,11 +105,11 @@ class Mosquitto:
 
 
 @contextmanager
-def mosquitto(folder: Path, *lines: str) -> Iterator[Mosquitto]:
+def mosquitto(folder: Path, *lines: str, before: Sequence[str] = ()) -> Iterator[Mosquitto]:
     """A running mosquitto; skips the test where it is not installed."""
     if MOSQUITTO is None:
         pytest.skip("mosquitto is not installed; run: apt-get install mosquitto")
-    broker = Mosquitto(folder, lines)
+    broker = Mosquitto(folder, lines, before)
     try:
         yield broker
     finally:

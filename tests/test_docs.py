@@ -41,6 +41,14 @@ version: 1
 camera: street
 source: {kind: file, path: clips/street.mp4}
 analyse: {detector: street}
+calibration:
+  size: [1920, 1080]
+  points:
+    near-left: [0.1, 0.9]
+    near-right: [0.9, 0.9]
+    far-left: [0.3, 0.5]
+    far-right: [0.7, 0.5]
+  ground: {near-left: [-4, 5], near-right: [4, 5], far-left: [-4, 20], far-right: [4, 20]}
 zones:
   crossing: [[0.6, 0.7], [0.8, 0.7], [0.9, 0.8]]
   pavement: [[0.1, 0.8], [0.9, 0.8], [0.9, 0.9]]

@@ -20,7 +20,7 @@ from edge.tracks import Tracks
 
 FPS = 8.0
 SIZE_WH = (1920, 1080)
-MODEL = ModelRef("test", "3fa1c2d4" + "0" * 56, ("person", "car", "object"))
+MODEL = ModelRef("test", "3fa1c2d4" + "0" * 56, ("person", "car", "object", "suitcase"))
 START = datetime(2026, 11, 23, 9, 0, tzinfo=timezone.utc)
 Seen = tuple[float, float, float]
 

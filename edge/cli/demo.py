@@ -25,7 +25,7 @@ from edge.demo.street import cached, clip_path
 from edge.detectors import Models, pull
 from edge.errors import InputError, ModelError
 from edge.runtime.daemon import Daemon
-from edge.sinks import Subscriber
+from edge.sinks import Heard, Subscriber
 
 HELP = "the main job with nothing to set up: simulated camera, broker, detector, rules, events"
 EXAMPLE = "edge demo rtsp://user:password@192.168.1.20/stream1"
@@ -64,11 +64,11 @@ def run(args: argparse.Namespace) -> int:
     source = _source(args.url)
     n_events = 0
 
-    def heard(topic: str, payload: bytes) -> None:
+    def heard(got: Heard) -> None:
         nonlocal n_events
-        line = _line(topic, payload)
+        line = _line(got.topic, got.payload)
         if line:
-            n_events += "/event/" in topic and '"rule"' in payload.decode()
+            n_events += "/event/" in got.topic and '"rule"' in got.payload.decode()
             print(line, flush=True)
 
     with tempfile.TemporaryDirectory(prefix="edge-demo-") as storage, DemoBroker() as broker:
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         except ValidationError as exc:
             # `from None`: pydantic quotes the address, password included.
             raise InputError(f"URL: {exc.errors(include_input=False)[0]['msg']}") from None
-        with closing(Subscriber("127.0.0.1", broker.port, f"{ROOT}/v1/#", heard)):
+        with closing(Subscriber(config.appliance.mqtt, config.folder, [f"{ROOT}/v1/#"], heard)):
             daemon = Daemon(config)
             daemon.handle_signals()
             if seconds is not None:

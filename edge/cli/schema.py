@@ -1,4 +1,4 @@
-"""`edge schema`: JSON Schema of the configuration files and of the event message."""
+"""`edge schema`: JSON Schema of configuration files and messages, and the AsyncAPI document."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import argparse
 import json
 from typing import Any
 
+from edge import __version__, contract
 from edge.config.layers import NOT_SHARED
 from edge.config.schema import Appliance, Camera
+from edge.contract import NAMES
 
-HELP = "print the JSON Schema of a configuration file or of the event message"
-EXAMPLE = "edge schema camera > camera.json"
+HELP = "print the JSON Schema of a configuration file or a message, or the AsyncAPI document"
+EXAMPLE = "edge schema asyncapi > asyncapi.json"
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -20,8 +22,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "of",
         nargs="?",
-        choices=("appliance", "camera", "event"),
-        help="which one; without it, both configuration files' as one object",
+        choices=("appliance", "camera", *NAMES, "asyncapi"),
+        metavar="WHAT",
+        help=f"appliance, camera (configuration files); {', '.join(NAMES)} (messages); asyncapi; "
+        "without it, both configuration files' as one object",
     )
 
 
@@ -39,11 +43,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def schema(of: str) -> dict[str, Any]:
-    """JSON Schema of `appliance`, `camera` or `event`."""
-    if of == "event":
-        from edge.message import event_schema
-
-        return event_schema()
+    """What is printed for one name."""
+    if of == "asyncapi":
+        return contract.asyncapi(__version__)
+    if of in NAMES:
+        return contract.schema(of)
     if of == "appliance":
         return {"$schema": _DIALECT, **Appliance.model_json_schema()}
     return {"$schema": _DIALECT, **_shareable(Camera.model_json_schema())}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import available_timezones
 
 from edge.config.explain import SHAPES
 from edge.config.ground import check_ground
@@ -46,6 +47,9 @@ def check_appliance(
         if path is not None and not exists(folder / path):
             remedy = "relative paths begin in the folder of appliance.yaml"
             yield Finding(("mqtt", key), f"there is no file {folder / path}", remedy)
+    if appliance.commands is not None and appliance.mqtt.protocol != 5:
+        cause = "commands need MQTT 5: 3.1.1 has no response topic"
+        yield Finding(("commands",), cause, "write `protocol: 5`, or take commands out")
     if appliance.web is not None:
         yield Finding(("web",), "this release has no device page yet", _UNUSED, "warning")
     if appliance.storage.evidence is not None:
@@ -71,6 +75,12 @@ def check_camera(camera: Camera, folder: Path, exists: Callable[[Path], bool]) -
             yield Finding(("source", key), f"there is no file {folder / path}", remedy)
     yield from _check_shapes(camera)
     yield from _check_rules(camera)
+    if camera.location is not None and camera.location.zone is None:
+        cause = f"no time zone named '{camera.location.time_zone}' on this machine"
+        remedy = suggest(camera.location.time_zone, available_timezones()) or (
+            "write one such as Europe/London; none at all is known where tzdata is not installed"
+        )
+        yield Finding(("location", "time_zone"), cause, remedy)
     yield from check_ground(camera)
 
 
@@ -101,11 +111,12 @@ def check_against(
             remedy = "leave `classes` out, or use a detector with a model"
             yield Finding(("rules", i, "classes"), cause, remedy, "warning")
             continue
-        for j, label in enumerate(rule.classes):
-            if label not in known:
-                remedy = suggest(label, known) or f"it knows {any_of(known, 'and')}"
-                cause = f"detector '{name}' knows no class '{label}'"
-                yield Finding(("rules", i, "classes", j), cause, remedy)
+        for key in rule.class_lists:
+            for j, label in enumerate(getattr(rule, key)):
+                if label not in known:
+                    remedy = suggest(label, known) or f"it knows {any_of(known, 'and')}"
+                    cause = f"detector '{name}' knows no class '{label}'"
+                    yield Finding(("rules", i, key, j), cause, remedy)
 
 
 def _check_shapes(camera: Camera) -> Iterator[Finding]:
@@ -160,6 +171,10 @@ def _check_rules(camera: Camera) -> Iterator[Finding]:
             else:
                 remedy = f"this camera has none; write it under `{key}s:`"
             yield Finding(("rules", i, key), f"no {key} named '{name}'", remedy)
+        for key, cause, remedy in rule.lacks(
+            is_calibrated=camera.calibration is not None, location=camera.location
+        ):
+            yield Finding(("rules", i, key), cause, remedy)
     if not camera.rules:
         cause = "no rules: nothing this camera sees is reported"
         yield Finding(("rules",), cause, "add one, or leave it for health reports only", "warning")

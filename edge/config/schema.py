@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from edge.commands import Options as CommandOptions
 from edge.config.calibration import Calibration
 from edge.decoders import DecoderOptions
 from edge.detectors import DetectorOptions
 from edge.gates import GateOptions
 from edge.options import Identifier, Options, Point, any_kind, kinds
-from edge.rules import RuleOptions
+from edge.rules import Location, RuleOptions
 from edge.sinks.mqtt import Options as MqttOptions
 from edge.sources import SourceOptions
 from edge.trackers import TrackerOptions
@@ -152,6 +153,13 @@ class Shared(Options):
         SharedAnalyse | None,
         Field(description="How they are watched.", examples=[{"detector": "street", "fps": 8}]),
     ] = None
+    location: Annotated[
+        Location | None,
+        Field(
+            description="Where they are, for the schedules of rules.",
+            examples=[{"time_zone": "Europe/London", "latitude": 51.5, "longitude": -0.13}],
+        ),
+    ] = None
     rules: Annotated[
         tuple[AnyRule, ...] | None,
         Field(
@@ -207,6 +215,13 @@ class Appliance(Options):
             examples=[{"yard": {"analyse": {"fps": 5}}}],
         ),
     ]
+    commands: Annotated[
+        CommandOptions | None,
+        Field(
+            description="Commands obeyed over MQTT; without this block none are.",
+            examples=[{"allow": ["ping", "snapshot"], "who": ["control-room"]}],
+        ),
+    ] = None
     web: Annotated[Web | None, Field(description="The device page; not used by this release.")] = (
         None
     )
@@ -332,6 +347,13 @@ class Camera(Options):
                     ],
                 }
             ],
+        ),
+    ] = None
+    location: Annotated[
+        Location | None,
+        Field(
+            description="Where it is, for the schedules of its rules.",
+            examples=[{"time_zone": "Europe/London", "latitude": 51.5, "longitude": -0.13}],
         ),
     ] = None
     rules: Annotated[

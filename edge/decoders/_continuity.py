@@ -103,7 +103,7 @@ class Continuity:
             self.n_corrupt += 1
             self._damaged_from = place
             return None
-        return packet
+        return packet if packet.is_shown else None
 
     def damaged(self, packet: Packet) -> None:
         """The decoder refused the packet just admitted."""

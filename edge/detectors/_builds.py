@@ -155,6 +155,7 @@ class Builds:
     def _write(self, key: EngineKey, build: Build) -> None:
         part = self._record(key).with_suffix(f".{os.getpid()}")
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             part.write_text(json.dumps(asdict(build)), encoding="utf-8")
             part.chmod(0o644)  # the daemon's user is seldom the one who builds
             part.replace(self._record(key))

@@ -124,8 +124,7 @@ def to_tensor(frame: Frame, spec: Input) -> tuple[NDArray[np.float32], Letterbox
 class Canvas:
     """The memory one camera's frames are made into tensors in, again and again.
 
-    Fresh arrays and padding written anew took half of the time: 0.33 ms instead of 0.61 for a 1080p
-    frame on a canvas of 416 x 416.
+    A 1080p frame on 416 x 416, padded, takes 0.80 ms instead of 0.90 in fresh memory, cold.
 
     Args:
         spec: What the network wants.

@@ -8,19 +8,20 @@ frame missed on the line neither hides a crossing nor makes two.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from itertools import pairwise
+from math import hypot
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from edge.event import Direction, Event, RuleState, sightings
-from edge.frame import Stamp
-from edge.geometry import crossing, distance, turn
+from edge.event import Kind
+from edge.geometry import Place, crossing, turn
 from edge.options import Identifier, Point
 from edge.rules import RuleOptions, Scene
-from edge.rules._handover import Followed, Handover
-from edge.tracks import Anchor, Points, Tracks
+from edge.rules._judge import Judge, Pulse, Qualify, Ruling
+from edge.rules._objects import Seen
 
 # An object is clear of the line at this distance, in sizes of its own box (each axis by its own).
 # The bottom edge of a person's box as YOLOX-X sees it on three MOT17 sequences errs by 0.014 to
@@ -31,6 +32,7 @@ CLEAR = 0.1
 class Options(RuleOptions):
     """`line_crossing` in YAML."""
 
+    reports: ClassVar[Kind] = "line_crossed"
     kind: Literal["line_crossing"] = "line_crossing"
     line: Annotated[
         Identifier,
@@ -44,35 +46,19 @@ class Options(RuleOptions):
             examples=["right"],
         ),
     ] = "any"
-    anchor: Annotated[
-        Anchor,
-        Field(description="Point of the box that counts as the object's place."),
-    ] = "bottom_center"
 
-    def build(self, scene: Scene, camera: str) -> LineCrossing:
-        """The rule for one camera."""
-        return LineCrossing(self, scene.lines[self.line], camera)
+    @property
+    def where(self) -> str:
+        """The line."""
+        return self.line
 
-
-@dataclass(slots=True, eq=False)
-class _Walker(Followed):
-    """An object near or far from the line.
-
-    Attributes:
-        place: Its anchor when last seen, in fractions; None before.
-        sides: For each segment of the line, whether that place was right of it.
-        net: Crossings to the right less those to the left, since it was last clear of the line.
-        is_clear: It was clear of the line at least once.
-    """
-
-    place: tuple[float, float] | None = None
-    sides: list[bool] = field(default_factory=list)
-    net: int = 0
-    is_clear: bool = False
+    def judge(self, scene: Scene) -> LineCrossing:
+        """The kind at work."""
+        return LineCrossing(self, scene.lines[self.line])
 
 
-class LineCrossing:
-    """Reports `line_crossed` pulses; see the module's text.
+class LineCrossing(Judge):
+    """Says who crossed a line; see the module's text.
 
     An object first seen close to the line is judged by where it was first seen. One that ends
     (leaves through a door, say) after crossing but before it was clear of the line counts as
@@ -81,100 +67,72 @@ class LineCrossing:
     Args:
         options: What is watched.
         line: At least two points in fractions of the picture, first to last.
-        camera: The camera's id.
     """
 
-    def __init__(self, options: Options, line: tuple[Point, ...], camera: str) -> None:
+    def __init__(self, options: Options, line: tuple[Point, ...]) -> None:
+        # `net` are crossings to the right less those to the left, since it was last clear of the
+        # line; `sides` says for each segment of the line whether its place was right of it.
+        super().__init__(
+            [
+                ("is_known", "?"), ("was_clear", "?"), ("net", "i8"),
+                ("place", "f8", 2), ("sides", "?", len(line) - 1),
+            ]
+        )  # fmt: skip
         self._options = options
-        self._camera = camera
         self._start, self._end = np.array(line[:-1], np.float64), np.array(line[1:], np.float64)
-        self._walkers = Handover(_Walker)
-        self._count = 0
+        self._segments = list(pairwise(line))
 
-    @property
-    def name(self) -> str:
-        """The name a technician gave it."""
-        return self._options.name
+    def update(self, seen: Seen, qualify: Qualify) -> Ruling:  # noqa: ARG002 - each for itself
+        """Who has crossed and come clear of the line, or ended."""
+        notes, slots = self.notes(seen), seen.slots
+        pulses = [self._pulse(notes, slot) for slot in seen.gone if notes["was_clear"][slot]]
+        places = seen.places(self._options.anchor)
+        sides = turn(self._start, self._end, places[:, None]) >= 0
+        is_other = np.bitwise_or.reduce(sides != notes["sides"][slots], axis=1)
+        if np.count_nonzero(is_other):
+            for row in is_other.nonzero()[0].tolist():
+                one = notes[slots[row]]
+                if one["is_known"]:
+                    before, after = one["place"].tolist(), places[row].tolist()
+                    one["net"] += sum(crossing(*ends, before, after) for ends in self._segments)
+            notes["sides"][slots] = sides
+        notes["is_known"][slots] = True
+        notes["place"][slots] = places
+        rows = ((notes["net"][slots] != 0) | ~notes["was_clear"][slots]).nonzero()[0]
+        width, height = seen.tracks.size_wh
+        smallest = (1.0 / width, 1.0 / height)
+        for row in rows.tolist():
+            if self._is_clear(seen.boxes[row].tolist(), places[row].tolist(), smallest):
+                slot = int(slots[row])
+                notes["was_clear"][slot] = True
+                pulses.append(self._pulse(notes, slot))
+        return Ruling(pulses=[pulse for pulse in pulses if pulse is not None])
 
-    @property
-    def state(self) -> RuleState:
-        """Crossings reported so far; never active, since a crossing is a moment."""
-        return RuleState(is_active=False, count=self._count)
+    def _is_clear(self, box: list[float], place: Place, smallest: tuple[float, float]) -> bool:
+        """Whether an object is clear of the line.
 
-    def update(self, tracks: Tracks) -> list[Event]:
-        """Judge one frame.
+        Few objects are near the line and undecided: one by one, they cost less than as arrays.
 
         Args:
-            tracks: The frame; N may be 0.
-
-        Returns:
-            One pulse an object that crossed, in the order the objects were first seen.
+            box: Its box, xyxy in fractions.
+            place: Where it is.
+            smallest: Width and height of a pixel, the least that a box is taken to have.
         """
-        walkers, gone = self._walkers.update(tracks)
-        places = tracks.anchors(self._options.anchor)
-        is_right = turn(self._start, self._end, places[:, None]) >= 0
-        undecided: list[_Walker] = []
-        for walker, (x, y), sides in zip(walkers, places.tolist(), is_right.tolist(), strict=True):
-            place = (x, y)
-            if walker.place is not None and sides != walker.sides:
-                walker.net += self._crossings(walker.place, place)
-            walker.place, walker.sides = place, sides
-            if walker.net or not walker.is_clear:
-                undecided.append(walker)
-        crossed = self._decided(undecided, tracks, places) if undecided else []
-        crossed += [walker for walker in gone if walker.net and walker.is_clear]
-        crossed.sort(key=lambda walker: walker.number)
-        return [event for walker in crossed for event in self._report(walker)]
+        wide = max(box[2] - box[0], smallest[0])
+        high = max(box[3] - box[1], smallest[1])
+        for (ax, ay), (bx, by) in self._segments:
+            # In sizes of its box, from the segment's first point.
+            x, y = (place[0] - ax) / wide, (place[1] - ay) / high
+            dx, dy = (bx - ax) / wide, (by - ay) / high
+            share = min(max((x * dx + y * dy) / (dx * dx + dy * dy), 0.0), 1.0)
+            if hypot(x - share * dx, y - share * dy) <= CLEAR:
+                return False
+        return True
 
-    def close(self, stamp: Stamp, reason: str) -> list[Event]:  # noqa: ARG002 - nothing is open
-        """Forget all tracks; a pulse needs no end."""
-        self._walkers.clear()
-        return []
-
-    def _crossings(self, before: tuple[float, float], after: tuple[float, float]) -> int:
-        """Net crossings of one step with every segment, to the right positive."""
-        return sum(
-            crossing(start, end, before, after)
-            for start, end in zip(self._start, self._end, strict=True)
-        )
-
-    def _decided(self, undecided: list[_Walker], tracks: Tracks, places: Points) -> list[_Walker]:
-        """Those of some objects that are clear of the line and came to its other side."""
-        rows = [walker.row for walker in undecided]
-        boxes = tracks.xyxy[rows].astype(np.float64)
-        size = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0) / tracks.size_wh
-        size, place = size[:, None], places[rows][:, None]
-        apart = distance(self._start / size, self._end / size, place / size).min(axis=1)
-        crossed = []
-        for walker, is_clear in zip(undecided, (apart > CLEAR).tolist(), strict=True):
-            if is_clear:
-                walker.is_clear = True
-                if walker.net:
-                    crossed.append(walker)
-        return crossed
-
-    def _report(self, walker: _Walker) -> list[Event]:
-        """The pulse of one object that crossed, unless the options leave it out."""
-        direction: Direction = "right" if walker.net > 0 else "left"
-        walker.net = 0
-        tracks, options = walker.seen, self._options
-        if options.direction not in ("any", direction):
-            return []
-        if not options.applies_to(tracks.label(walker.row)):
-            return []
-        self._count += 1
-        return [
-            Event(
-                self._camera,
-                "line_crossed",
-                "pulse",
-                tracks.stamp.captured_at,
-                tracks.stamp.clock_ms,
-                priority=options.priority,
-                rule=options.name,
-                where=options.line,
-                direction=direction,
-                objects=sightings(tracks, [walker.row]),
-                model=str(tracks.model),
-            )
-        ]
+    def _pulse(self, notes: NDArray[np.void], slot: int) -> Pulse | None:
+        """What an object that is judged now has done; None where not what is asked for."""
+        net, notes["net"][slot] = int(notes["net"][slot]), 0
+        side: Literal["left", "right"] = "right" if net > 0 else "left"
+        if net == 0 or self._options.direction not in ("any", side):
+            return None
+        return Pulse(slot, side)

@@ -6,17 +6,20 @@ that somebody who paces to and fro across the edge is as noticeable as somebody 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from edge.event import Kind
 from edge.rules import Scene
-from edge.rules._presence import Presence, Stay, ZoneOptions
+from edge.rules._presence import Presence, Stay
+from edge.rules._zone import ZoneOptions
 
 
 class Options(ZoneOptions):
     """`loitering` in YAML."""
 
+    reports: ClassVar[Kind] = "loitering"
     kind: Literal["loitering"] = "loitering"
     seconds: Annotated[
         float,
@@ -37,7 +40,7 @@ class Options(ZoneOptions):
         ),
     ] = 3.0
 
-    def build(self, scene: Scene, camera: str) -> Presence:
-        """The rule for one camera."""
+    def judge(self, scene: Scene) -> Presence:
+        """The kind at work."""
         stay = Stay(begin=self.seconds, pause=self.grace_seconds, end=self.grace_seconds)
-        return Presence(self, "loitering", stay, scene, camera)
+        return Presence(self, scene, stay)

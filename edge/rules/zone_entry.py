@@ -5,17 +5,20 @@ An object that first appears inside has entered too: nobody can say that it had 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from edge.event import Kind
 from edge.rules import Scene
-from edge.rules._presence import Presence, Stay, ZoneOptions
+from edge.rules._presence import Presence, Stay
+from edge.rules._zone import ZoneOptions
 
 
 class Options(ZoneOptions):
     """`zone_entry` in YAML."""
 
+    reports: ClassVar[Kind] = "zone_entered"
     kind: Literal["zone_entry"] = "zone_entry"
     dwell_seconds: Annotated[
         float,
@@ -36,7 +39,8 @@ class Options(ZoneOptions):
         ),
     ] = 1.0
 
-    def build(self, scene: Scene, camera: str) -> Presence:
-        """The rule for one camera."""
-        stay = Stay(begin=self.dwell_seconds, pause=0.0, end=self.leave_seconds)
-        return Presence(self, "zone_entered", stay, scene, camera)
+    def judge(self, scene: Scene) -> Presence:
+        """The kind at work."""
+        return Presence(
+            self, scene, Stay(begin=self.dwell_seconds, pause=0.0, end=self.leave_seconds)
+        )

@@ -11,6 +11,7 @@ from edge.config import Config
 from edge.detections import ModelRef
 from edge.message import (
     About,
+    BrokerHealth,
     CameraAbout,
     ModelAbout,
     Origin,
@@ -19,6 +20,8 @@ from edge.message import (
     is_level,
     rule_state_topic,
 )
+from edge.sinks import Publisher
+from edge.sinks.mqtt import MqttSink
 
 _LIBRARIES = (
     "av", "numpy", "onnxruntime", "opencv-python-headless", "openvino", "paho-mqtt", "scipy",
@@ -52,6 +55,7 @@ def about(config: Config, origin: Origin, models: Iterable[ModelRef]) -> About:
                 rule=rule.name,
                 kind=rule.kind,
                 priority=rule.priority,
+                purpose=rule.purpose or None,
             )
             for camera in config.cameras
             for rule in camera.rules
@@ -67,6 +71,22 @@ def retained_topics(config: Config) -> set[str]:
         if camera.enabled:
             found |= {rule_state_topic(camera.camera, rule.name) for rule in camera.rules}
     return found
+
+
+def broker_health(publisher: Publisher) -> BrokerHealth | None:
+    """The link to the broker, of the first sink that has one now; None while none has."""
+    links = [outlet.link for outlet in publisher.outlets if isinstance(outlet, MqttSink)]
+    link = next((link for link in links if link.is_connected and link.since), None)
+    if link is None or link.since is None:
+        return None
+    return BrokerHealth(
+        place=link.place,
+        since=link.since,
+        attempts=link.attempts,
+        unheard=link.unheard,
+        trouble=link.last_error or None,
+        trouble_at=link.last_error_at,
+    )
 
 
 def _software() -> dict[str, str]:

@@ -17,12 +17,14 @@ from datetime import datetime, timezone
 from edge.decoders import DecoderOptions, Picture
 from edge.errors import DetectorStalled, EdgeError, SinkError
 from edge.event import Event, RuleState
-from edge.frame import Stamp
+from edge.frame import Frame, Stamp
 from edge.gates import Rate
 from edge.pipeline import Pipeline
+from edge.runtime.arming import Arming, Disarming
 from edge.runtime.attention import Attention
 from edge.runtime.reader import Feed, Reader
 from edge.runtime.standing import Recurring, Standing, Status, Troubles
+from edge.runtime.viewer import Viewers
 
 log = logging.getLogger("edge.camera")
 
@@ -92,6 +94,7 @@ class Camera:
         reports: Takes events, status and rule states.
         degraded: Why it watches with less than was asked for; empty if it does not.
         clock_doubt: Tells why the box's own UTC is in doubt; empty while it is not.
+        disarmed: Rules that are disarmed from the start.
         storage_trouble: Tells why events are not safe on the disk; empty while they are.
     """
 
@@ -106,6 +109,7 @@ class Camera:
         reports: Reports,
         degraded: str = "",
         clock_doubt: Callable[[], str] = str,
+        disarmed: Iterable[Disarming] = (),
         storage_trouble: Callable[[], str] = str,
     ) -> None:
         self.name = name
@@ -117,6 +121,8 @@ class Camera:
         self._reports = reports
         self._degraded = degraded
         self._clock_doubt = clock_doubt
+        self._arming = Arming(disarmed)
+        self._viewers = Viewers()
         self._storage_trouble = storage_trouble
         self._stopping = threading.Event()
         self._stamp = _now(name)  # of the last frame, to end incidents with
@@ -140,12 +146,23 @@ class Camera:
         """How it is."""
         return self._standing.status
 
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Names of its rules."""
+        return tuple(rule.name for rule in self._pipeline.rules)
+
+    @property
+    def disarmed(self) -> tuple[Disarming, ...]:
+        """Rules whose events are kept back now."""
+        return self._arming.disarmings
+
     def figures(self) -> dict[str, int | float]:
         """Counters for the health message."""
         return {
             "packets": self.reader.n_packets,
             "connections": self.reader.n_connections,
             "headless": self.reader.n_headless,
+            "disarmed": self._arming.n_withheld,
             **{name.removeprefix("n_"): value for name, value in asdict(self.counters).items()},
         }
 
@@ -162,6 +179,7 @@ class Camera:
 
     def start(self) -> None:
         """Begin to watch."""
+        self._send(self._arming.start(_now(self.name)))
         self.announce()
         self.reader.start()
         self._thread.start()
@@ -177,9 +195,25 @@ class Camera:
         self.reader.stop()
         if self._thread.is_alive():
             self._thread.join(timeout=10.0)
-        self._send(self._pipeline.close(self._stamp, reason))
+        self._send(self._arming.pass_on(self._pipeline.close(self._stamp, reason)))
+        self._send(self._arming.close(_now(self.name), reason))
         self._send(self._standing.close(_now(self.name), reason))
         self._report()
+
+    def next_picture(self, timeout_s: float) -> Frame | None:
+        """The next picture that is analysed, masks applied; None where none came in time."""
+        return self._viewers.ask(timeout_s)
+
+    def disarm(self, disarming: Disarming) -> None:
+        """Keep a rule's events back for a time, and say so; from any thread."""
+        self._send(self._arming.disarm(disarming, _now(self.name)))
+        self._report_rules()
+
+    def arm(self, rule: str, reason: str) -> RuleState:
+        """End a disarming before its time, and say so; from any thread."""
+        self._send(self._arming.arm(rule, _now(self.name), reason))
+        self._report_rules()
+        return next(found.state for found in self._pipeline.rules if found.name == rule)
 
     def _run(self) -> None:
         feed: Feed | None = None
@@ -265,6 +299,7 @@ class Camera:
             frame = picture.frame(self.name, self.counters.n_frames)
             self.counters.n_frames += 1
             self._stamp = frame.stamp
+            self._viewers.show(frame, self._pipeline.masked)
             try:
                 step = self._pipeline.step(frame)
             except DetectorStalled as exc:
@@ -275,7 +310,7 @@ class Camera:
             self._stalled_since = None
             self._failure = ""
             self.counters.n_looked += step.detections is not None
-            self._send(step.events)
+            self._send(self._arming.pass_on(step.events))
             self._check()
 
     def _check(self, *, stalled: str = "") -> None:
@@ -283,7 +318,8 @@ class Camera:
         self._beat_at = time.monotonic()
         lost = self._lost()
         if lost and not self._standing.is_lost:
-            self._send(self._pipeline.close(self._stamp, f"camera lost: {lost}"))
+            closed = self._pipeline.close(self._stamp, f"camera lost: {lost}")
+            self._send(self._arming.pass_on(closed))
         waiting = ""
         if self._awaits_picture or (self.reader.trouble and self._is_read_out):
             waiting = self._no_picture()
@@ -298,7 +334,8 @@ class Camera:
             unstored=f"{unstored} events could not be stored" if unstored else "",
             storage=self._storage_trouble(),
         )
-        self._send(self._standing.judge(_now(self.name), troubles))
+        now = _now(self.name)
+        self._send([*self._standing.judge(now, troubles), *self._arming.expire(now)])
         self._report()
 
     def _lost(self) -> str:
@@ -339,8 +376,11 @@ class Camera:
         if self._reported is not self._standing.status:
             self._reported = self._standing.status
             self._reports.status(self.name, self._reported)
+        self._report_rules()
+
+    def _report_rules(self) -> None:
         for rule in self._pipeline.rules:
-            state = rule.state
+            state = replace(rule.state, disarmed_until=self._arming.until(rule.name))
             if self._states.get(rule.name) != state:
                 self._states[rule.name] = state
                 self._reports.rule_state(self.name, rule.name, state)

@@ -14,14 +14,18 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from types import FrameType
+from typing import TypeAlias
 
 import cv2
 
+from edge.commands import CommandFailed
 from edge.config import Config, ConfigUnusable, Problem, load
 from edge.config.history import History
 from edge.errors import EdgeError
 from edge.message import CONFIG
 from edge.runtime import supervisor
+from edge.runtime.box import LocalBox
+from edge.runtime.desk import Desk
 from edge.runtime.memory import share_one_heap
 from edge.runtime.notice import in_force, refused
 from edge.runtime.service import Service, origin_of
@@ -30,6 +34,10 @@ from edge.sinks import Publisher, open_publisher
 log = logging.getLogger("edge.daemon")
 
 HEALTH_S = 30.0
+RELOAD_S = 60.0
+
+_Asked: TypeAlias = "queue.SimpleQueue[str]"
+"""A reload that somebody waits for; takes why it was refused, empty where it was not."""
 
 
 class Daemon:
@@ -43,7 +51,8 @@ class Daemon:
     def __init__(self, config: Config, reload: Callable[[], Config] | None = None) -> None:
         self._config = config
         self._reload = reload
-        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._signals: queue.SimpleQueue[int | _Asked] = queue.SimpleQueue()
+        self._refusal = ""  # of the last reload
 
     def stop(self) -> None:
         """Ask `run` to return; from any thread."""
@@ -64,11 +73,14 @@ class Daemon:
             if n_ended:
                 log.warning("ended %d incidents that an earlier run left open", n_ended)
             service = Service(self._config, publisher)
+            desk = Desk(LocalBox(service, publisher, self._ask_reload), publisher)
             service.start()
             self._note(publisher)
+            desk.hear(self._config.appliance)
             supervisor.notify("READY=1\nSTATUS=watching")
-            self._attend(service, publisher)
+            self._attend(service, publisher, desk)
             supervisor.notify("STOPPING=1")
+            desk.close()
             service.stop("the appliance was stopped")
         finally:
             publisher.close()
@@ -83,27 +95,50 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, note)
 
-    def _attend(self, service: Service, publisher: Publisher) -> None:
+    def _attend(self, service: Service, publisher: Publisher, desk: Desk) -> None:
         """Health, watchdog and reloads until a signal to stop."""
         watchdog_s = supervisor.watchdog_s()
         health_due = time.monotonic()
         while True:
             if time.monotonic() >= health_due:
-                service.say_health()
+                service.say_health(desk.counts)
                 health_due = time.monotonic() + HEALTH_S
             if watchdog_s is not None and not service.is_stuck:
                 supervisor.notify("WATCHDOG=1")
             wait_s = min(watchdog_s or HEALTH_S, max(0.0, health_due - time.monotonic()))
             try:
-                number = self._signals.get(timeout=wait_s)
+                asked = self._signals.get(timeout=wait_s)
             except queue.Empty:
                 continue
-            if number != signal.SIGHUP:
+            if isinstance(asked, int) and asked != signal.SIGHUP:
                 return
             self._try_reload(service, publisher)
+            desk.hear(self._config.appliance)
+            if not isinstance(asked, int):
+                asked.put(self._refusal)
+
+    def _ask_reload(self) -> str:
+        """Have `run` reload, and wait for it; from another thread.
+
+        Returns:
+            Short hash of the configuration then in force.
+
+        Raises:
+            CommandFailed: The new configuration cannot be used, or it takes too long.
+        """
+        asked: _Asked = queue.SimpleQueue()
+        self._signals.put(asked)
+        try:
+            refusal = asked.get(timeout=RELOAD_S)
+        except queue.Empty:
+            raise CommandFailed(f"the reload has not ended within {RELOAD_S:.0f} s") from None
+        if refusal:
+            raise CommandFailed(f"refused, the configuration in force stays: {refusal}")
+        return self._config.short_hash
 
     def _try_reload(self, service: Service, publisher: Publisher) -> None:
         """Take up what the files say now; where that cannot be, what is in force goes on."""
+        self._refusal = "there is no folder to read it from"
         if self._reload is None:
             return
         try:
@@ -111,14 +146,17 @@ class Daemon:
             self._warn(config)
             found = service.change(config)
         except ConfigUnusable as exc:
+            self._refusal = str(exc)
             log.error("reload refused, the configuration in force stays: %s", exc)
             publisher.state(CONFIG, refused(self._config, exc.problems, datetime.now(timezone.utc)))
             return
         except EdgeError as exc:
+            self._refusal = str(exc)
             log.error("reload refused, the configuration in force stays: %s", exc)
             why = Problem(str(self._config.folder), 0, 0, "", str(exc))
             publisher.state(CONFIG, refused(self._config, [why], datetime.now(timezone.utc)))
             return
+        self._refusal = ""
         self._config = config
         self._note(publisher)
         log.info(

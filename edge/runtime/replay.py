@@ -22,8 +22,12 @@ from edge.event import Event
 from edge.frame import Stamp
 from edge.gates import Rate
 from edge.pipeline import Step
-from edge.runtime.wiring import pipeline_of
+from edge.runtime.recorded import TracksFile
+from edge.runtime.wiring import pipeline_of, rules_of
 from edge.sources.file import Options as FileOptions
+
+THE_END = "the recording ended"
+"""Why what was open at the end is ended."""
 
 
 def camera_named(config: Config, name: str) -> Camera:
@@ -83,17 +87,46 @@ def steps(
         source.close()
         decoder.close()
     if stamp is not None:
-        yield pipeline.close(stamp, "the recording ended")
+        yield pipeline.close(stamp, THE_END)
 
 
-def repeatable(clip: Path) -> Callable[[int], bytes]:
-    """Random bytes that are the same each time the same recording is replayed.
+def judged(tracks: TracksFile, options: Camera) -> Iterator[list[Event]]:
+    """Go through recorded tracks with a camera's rules; nothing is decoded or detected.
+
+    Args:
+        tracks: What was followed.
+        options: The camera whose rules apply.
+
+    Yields:
+        The events of each frame; at last the ends of what was still open.
 
     Raises:
-        InputError: The recording cannot be read.
+        InputError: A line of the file is damaged.
+    """
+    rules = rules_of(options)
+    stamp: Stamp | None = None
+    for seen in tracks.frames():
+        stamp = seen.stamp
+        if seen.tracks is not None:
+            yield [event for rule in rules for event in rule.update(seen.tracks)]
+        else:
+            yield []
+    if stamp is not None:
+        yield [event for rule in rules for event in rule.close(stamp, THE_END)]
+
+
+def digest_of(clip: Path) -> str:
+    """SHA-256 of a recording, in hex.
+
+    Raises:
+        InputError: It cannot be read.
     """
     try:
-        digest = bytes.fromhex(file_digest(clip))
+        return file_digest(clip)
     except OSError as exc:
         raise InputError(f"{clip}: cannot be read: {exc.strerror}; check the path") from None
-    return random.Random(digest).randbytes  # noqa: S311 - identifiers, not secrets
+
+
+def repeatable(clip_sha256: str) -> Callable[[int], bytes]:
+    """Random bytes that are the same each time the same recording is replayed."""
+    return random.Random(bytes.fromhex(clip_sha256)).randbytes  # noqa: S311 - no secrets

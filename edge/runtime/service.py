@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from functools import partial
 
@@ -23,7 +23,8 @@ from edge.message import (
     rule_state_topic,
     rule_status,
 )
-from edge.runtime.about import about, retained_topics
+from edge.runtime.about import about, broker_health, retained_topics
+from edge.runtime.arming import Disarming
 from edge.runtime.batcher import Batcher
 from edge.runtime.builder import Builder
 from edge.runtime.camera import Camera, Reports
@@ -56,6 +57,7 @@ class Service:
         storage = config.appliance.storage.path
         self._models = Models.on_this_machine(storage)
         self._builder = Builder(storage, self._models)
+        self._disarmed: dict[str, tuple[Disarming, ...]] = {}  # over a restart of their cameras
         self._engines: dict[str, tuple[Engine, str]] = {}
         self._cameras: dict[str, Camera] = {}
         self._off: dict[str, Status] = {}
@@ -182,6 +184,7 @@ class Service:
     def _retire(self, names: Iterable[str]) -> None:
         """Stop watching some cameras."""
         retired = [self._cameras.pop(name) for name in names]
+        self._disarmed = {camera.name: camera.disarmed for camera in retired}
         for camera in retired:
             camera.request_stop()
         for camera in retired:
@@ -197,8 +200,12 @@ class Service:
         for engine, _ in self._engines.values():
             engine.close()
 
-    def say_health(self) -> None:
-        """Publish vital signs."""
+    def say_health(self, commands: Mapping[str, int] | None = None) -> None:
+        """Publish vital signs.
+
+        Args:
+            commands: Commands by what became of them.
+        """
         self._publisher.health(
             Health(
                 site=self._origin.site,
@@ -206,6 +213,8 @@ class Service:
                 at=datetime.now(timezone.utc),
                 uptime_s=int(time.monotonic() - self._started),
                 outbox=self._publisher.outbox_health,
+                broker=broker_health(self._publisher),
+                commands=dict(commands) if commands else None,
                 cameras={camera.name: camera.figures() for camera in self.cameras},
             )
         )
@@ -258,6 +267,11 @@ class Service:
             reports=Reports(self._publisher.emit, self._report_status, self._report_rule),
             degraded=degraded,
             clock_doubt=lambda: self._clock.doubt,
+            disarmed=[
+                disarming
+                for disarming in self._disarmed.get(options.camera, ())
+                if disarming.rule in {rule.name for rule in options.rules}
+            ],
             storage_trouble=lambda: self._publisher.trouble,
         )
 

@@ -11,13 +11,13 @@ from edge.health.moved import Moved
 from edge.health.view import View
 from edge.masks import Masks
 from edge.pipeline import Pipeline
-from edge.rules import Scene
+from edge.rules import Rule, Scene, build_rules
 
 
 def scene_of(options: CameraOptions) -> Scene:
-    """The shapes of one camera, and its ground where it is calibrated."""
+    """The shapes of one camera, its ground where it is calibrated, and where it is."""
     ground = options.calibration.build() if options.calibration else None
-    return Scene(dict(options.zones), dict(options.lines), ground)
+    return Scene(dict(options.zones), dict(options.lines), ground, options.location)
 
 
 def checks() -> tuple[Check, ...]:
@@ -27,6 +27,11 @@ def checks() -> tuple[Check, ...]:
     return frozen, Covered(view), Moved(view)
 
 
+def rules_of(options: CameraOptions) -> list[Rule]:
+    """The rules of one camera, with nothing in them yet."""
+    return build_rules(options.rules, scene_of(options), options.camera)
+
+
 def pipeline_of(options: CameraOptions, engine: Engine) -> Pipeline:
     """The pure spine of one camera, with nothing in it yet.
 
@@ -34,12 +39,11 @@ def pipeline_of(options: CameraOptions, engine: Engine) -> Pipeline:
         options: The camera's file.
         engine: The loaded detector it names.
     """
-    scene = scene_of(options)
     return Pipeline(
         Masks(options.masks.values()),
         options.analyse.gate.build(),
         engine.detector(),
         options.analyse.tracker.build(),
-        [rule.build(scene, options.camera) for rule in options.rules],
+        rules_of(options),
         checks=checks(),
     )

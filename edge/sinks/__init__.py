@@ -13,10 +13,12 @@ from __future__ import annotations
 from typing import Protocol
 
 from edge.event import Event
+from edge.sinks._encoding import decode
 from edge.sinks._outbox import Outbox
 from edge.sinks._outlet import Outlet, SinkOptions
+from edge.sinks._post import Incoming, Post
 from edge.sinks._publisher import Publisher, open_publisher
-from edge.sinks._subscriber import Subscriber
+from edge.sinks._subscriber import Heard, Subscriber
 
 
 class Sink(Protocol):
@@ -41,4 +43,16 @@ class Sink(Protocol):
         """Flush what can be flushed in a bounded time, and let go; safe to call twice."""
 
 
-__all__ = ["Outbox", "Outlet", "Publisher", "Sink", "SinkOptions", "Subscriber", "open_publisher"]
+__all__ = [
+    "Heard",
+    "Incoming",
+    "Outbox",
+    "Outlet",
+    "Post",
+    "Publisher",
+    "Sink",
+    "SinkOptions",
+    "Subscriber",
+    "decode",
+    "open_publisher",
+]

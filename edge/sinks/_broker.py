@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
-from edge.options import Identifier
+from edge.options import Identifier, any_kind
+from edge.sinks._address import Address
 from edge.sinks._outlet import SinkOptions
+from edge.sinks._views import ViewOptions
+
+if TYPE_CHECKING:
+    AnyView = ViewOptions
+else:
+    AnyView = any_kind("edge.sinks._views")
 
 
 class BrokerOptions(SinkOptions):
@@ -33,6 +38,15 @@ class BrokerOptions(SinkOptions):
             examples=["mqtts://hub.example:8883"],
         ),
     ]
+    fallback_urls: Annotated[
+        tuple[str, ...],
+        Field(
+            max_length=8,
+            description="Brokers to try in this order while `url` cannot be had, with the same "
+            "login and certificates. A link that works is kept; each new try begins with `url`.",
+            examples=[["mqtts://hub-2.example:8883"]],
+        ),
+    ] = ()
     root: Annotated[
         Identifier, Field(description="First level of every topic.", examples=["cctv"])
     ] = "cctv"
@@ -67,69 +81,73 @@ class BrokerOptions(SinkOptions):
         ),
     ] = 5
 
+    encoding: Annotated[
+        Literal["json", "cbor"],
+        Field(
+            description="How messages are written; cbor is for thin links, says so in its content "
+            "type, and needs the `cbor` extra."
+        ),
+    ] = "json"
+    views: Annotated[
+        tuple[AnyView, ...],
+        Field(
+            description="The same events in other systems' words, beside ours.",
+            examples=[[{"kind": "cloudevents", "mode": "structured"}]],
+        ),
+    ] = ()
+    lost_after_seconds: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=3600,
+            description="How long a broken link may take to come back before the broker says "
+            "`lost` (MQTT 5; with 3.1.1 it says so at once).",
+            examples=[10],
+        ),
+    ] = 10
+
     @field_validator("url")
     @classmethod
     def _is_usable(cls, url: str, info: ValidationInfo) -> str:
-        parts = urlsplit(url)
-        try:
-            port = parts.port
-        except ValueError as problem:
-            raise ValueError("the port is not a number from 1 to 65535") from problem
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or port == 0:
-            raise ValueError("expected mqtts://host:port or mqtt://host:port")
-        if parts.username is not None or parts.password is not None:
-            raise ValueError("write user name and password in `username` and `password`")
-        if parts.path.strip("/") or parts.query or parts.fragment:
-            raise ValueError("nothing may follow the port; topics begin with `root`")
-        if parts.scheme == "mqtt" and not (
-            _is_loopback(parts.hostname) or info.data.get("insecure", True)
-        ):
+        address = Address.of(url)
+        if address.is_insecure and not info.data.get("insecure", True):
             raise ValueError(
-                f"mqtt:// to {parts.hostname} would send events and password in clear text; use "
+                f"mqtt:// to {address.host} would send events and password in clear text; use "
                 "mqtts://, or accept it with `insecure: true` (every status message will say so)"
             )
         return url
+
+    @field_validator("fallback_urls")
+    @classmethod
+    def _are_usable(cls, urls: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        for url in urls:
+            cls._is_usable(url, info)
+        return urls
 
     @model_validator(mode="after")
     def _files_fit(self) -> BrokerOptions:
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError("cert_file and key_file belong together: give both or neither")
-        if not self.is_tls and (self.ca_file is not None or self.cert_file is not None):
+        is_tls = any(address.is_tls for address in self.addresses)
+        if not is_tls and (self.ca_file is not None or self.cert_file is not None):
             raise ValueError("certificates have no effect with mqtt://; write mqtts:// in `url`")
         if self.password is not None and self.username is None:
             raise ValueError("password without username")
         return self
 
-    @property
-    def is_tls(self) -> bool:
-        """Whether the link is encrypted."""
-        return urlsplit(self.url).scheme == "mqtts"
+    @model_validator(mode="after")
+    def _views_fit(self) -> BrokerOptions:
+        kinds = [view.kind for view in self.views]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError("views: each kind once at most")
+        if "home_assistant" in kinds and self.encoding != "json":
+            raise ValueError("Home Assistant reads JSON only: write `encoding: json`")
+        is_binary = any(getattr(view, "mode", "") == "binary" for view in self.views)
+        if is_binary and self.protocol != 5:
+            raise ValueError("binary CloudEvents need MQTT 5: write `mode: structured`")
+        return self
 
     @property
-    def is_insecure(self) -> bool:
-        """Whether events leave this machine in clear text."""
-        return not (self.is_tls or _is_loopback(self.host))
-
-    @property
-    def host(self) -> str:
-        """Name or address of the broker."""
-        return urlsplit(self.url).hostname or ""
-
-    @property
-    def port(self) -> int:
-        """TCP port; 8883 with TLS and 1883 without, where the url names none."""
-        return urlsplit(self.url).port or (8883 if self.is_tls else 1883)
-
-    @property
-    def place(self) -> str:
-        """`host:port`, for messages to people."""
-        return f"{self.host}:{self.port}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False  # a name; only a name server knows where it leads
+    def addresses(self) -> tuple[Address, ...]:
+        """Every broker, the preferred one first."""
+        return tuple(Address.of(url) for url in (self.url, *self.fallback_urls))

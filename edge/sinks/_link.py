@@ -9,13 +9,14 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timezone
 
 from edge.errors import SinkError
 
 _log = logging.getLogger("edge.sinks.mqtt")
 
 _LOG_EVERY_S = 60.0
+_MOST_KINDS = 64  # of errors kept quiet at once
 
 
 class LinkDown(SinkError, ConnectionError):
@@ -27,10 +28,12 @@ class Link:
     """How it goes between this box and the broker.
 
     Attributes:
-        place: `host:port` of the broker.
+        place: `host:port` of the broker that is connected or was tried last.
         is_connected: Right now.
         since: UTC since when; None before the first attempt has ended.
         error: The last thing that went wrong, in words; empty while all is well.
+        last_error: The same, kept when it is over.
+        last_error_at: UTC at which that was last seen; None while nothing ever was.
         attempts: Connections tried.
         published: Messages and states handed to the broker, repeats included.
         acknowledged: Of those, how many it confirmed.
@@ -41,6 +44,8 @@ class Link:
     is_connected: bool = False
     since: datetime | None = None
     error: str = ""
+    last_error: str = ""
+    last_error_at: datetime | None = None
     attempts: int = 0
     published: int = 0
     acknowledged: int = 0
@@ -51,14 +56,13 @@ class LinkRecord:
     """Keeps the link's state, and says each change once.
 
     Args:
-        place: `host:port` of the broker.
+        place: `host:port` of the preferred broker.
     """
 
     def __init__(self, place: str) -> None:
         self._lock = threading.Lock()
         self._link = Link(place)
-        self._said = ""
-        self._quiet_until = 0.0
+        self._quiet_until: dict[str, float] = {}  # by what was said
 
     @property
     def link(self) -> Link:
@@ -66,16 +70,16 @@ class LinkRecord:
         with self._lock:
             return self._link
 
-    def trying(self) -> None:
+    def trying(self, place: str) -> None:
         """A connection is being tried."""
         with self._lock:
-            self._link = replace(self._link, attempts=self._link.attempts + 1)
+            self._link = replace(self._link, place=place, attempts=self._link.attempts + 1)
 
     def up(self, at: datetime) -> None:
         """The broker has accepted."""
         with self._lock:
             self._link = replace(self._link, is_connected=True, since=at, error="")
-            self._said = ""
+            self._quiet_until.clear()
             _log.info("connected to %s", self._link.place)
 
     def down(self, at: datetime) -> None:
@@ -86,10 +90,14 @@ class LinkRecord:
 
     def failed(self, error: str) -> None:
         """Keep what went wrong; log it when it is news, else once a minute."""
+        at = datetime.now(timezone.utc)
         with self._lock:
-            self._link = replace(self._link, error=error)
-            if error != self._said or time.monotonic() >= self._quiet_until:
-                self._said, self._quiet_until = error, time.monotonic() + _LOG_EVERY_S
+            self._link = replace(self._link, error=error, last_error=error, last_error_at=at)
+            now = time.monotonic()
+            if now >= self._quiet_until.get(error, now):
+                if len(self._quiet_until) > _MOST_KINDS:
+                    self._quiet_until.clear()
+                self._quiet_until[error] = now + _LOG_EVERY_S
                 _log.warning("%s (attempt %d, events wait on disk)", error, self._link.attempts)
 
     def count(self, *, published: int = 0, acknowledged: int = 0, unheard: int = 0) -> None:

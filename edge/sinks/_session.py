@@ -7,29 +7,63 @@ one place that retries. What paho or the network raises leaves here as a SinkErr
 
 from __future__ import annotations
 
+import logging
 import selectors
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTv5, MQTTv311
+from paho.mqtt.client import (
+    Client,
+    ConnectFlags,
+    DisconnectFlags,
+    MQTTMessage,
+    MQTTv5,
+    MQTTv311,
+)
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge.errors import BrokerRefused, SinkError
-from edge.sinks import _words
+from edge.errors import BrokerRefused
+from edge.sinks import _properties, _words
+from edge.sinks._address import Address
 from edge.sinks._broker import BrokerOptions
+from edge.sinks._encoding import JSON_ENCODING, Encoding
 from edge.sinks._link import LinkDown
+from edge.sinks._post import Incoming, Post
+from edge.sinks._tls import Trust, trust
+from edge.sinks._views import Views
+
+_log = logging.getLogger("edge.sinks.mqtt")
 
 _KEEPALIVE_S = 15  # we notice a half-open link after at most 30 s, the broker after 22 s
 _WINDOW = 20  # messages under way; paho would queue what is beyond its own limit of 20
-_HEALTH_EXPIRY_S = 120
 _OVERHEAD_BYTES = 64  # header, packet number and properties of a PUBLISH, rounded up
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """How this box presents itself to a broker.
+
+    Attributes:
+        client_id: Identifier; a second connection under it ends the first.
+        will: Topic and JSON payload that the broker retains should the connection break; None
+            for none.
+        is_brief: Nothing of the connection outlives it.
+        encoding: How payloads of this box's own topics are written.
+    """
+
+    client_id: str
+    will: tuple[str, bytes] | None = None
+    is_brief: bool = False
+    encoding: Encoding = field(default=JSON_ENCODING)
 
 
 class Session:
@@ -37,29 +71,47 @@ class Session:
 
     Args:
         options: The broker.
+        address: Which of its places.
         folder: What relative paths in `options` start from.
-        client_id: Identifier at the broker; a second connection under it ends the first.
-        will: Topic and payload that the broker retains should the connection break; None for none.
+        introduction: Who we are.
+        views: What else goes out with each event; None for nothing.
 
     Attributes:
         acks: Packet number and reason code of each PUBACK since the caller last emptied it.
+        heard: Messages that came on what was subscribed to, since the caller last emptied it.
+        refused_posts: Why each post that the broker did not take was refused, likewise.
     """
 
     def __init__(
-        self, options: BrokerOptions, folder: Path, client_id: str, will: tuple[str, bytes] | None
+        self,
+        options: BrokerOptions,
+        address: Address,
+        folder: Path,
+        introduction: Introduction,
+        views: Views | None = None,
     ) -> None:
         self._options = options
+        self._address = address
         self._folder = folder
+        self._introduction = introduction
+        self._views = views
+        self._encoding = introduction.encoding
         self._is_v5 = options.protocol == 5
         self._selector: selectors.BaseSelector | None = None
+        self._trust: Trust | None = None
         self._answer: int | None = None
+        self._answer_words = ""
         self._max_packet = 0
+        self._limit = _WINDOW
+        self._posts: set[int] = set()
         self._gone = ""
+        self._not_subscribed = ""
         self.acks: list[tuple[int, int]] = []
-        self.window = _WINDOW
+        self.heard: list[Incoming] = []
+        self.refused_posts: list[str] = []
         self._client = Client(
             CallbackAPIVersion.VERSION2,
-            client_id=client_id,
+            client_id=introduction.client_id,
             protocol=MQTTv5 if self._is_v5 else MQTTv311,
             # Else paho answers a refusal by dialling again in an older protocol.
             reconnect_on_failure=False,
@@ -71,10 +123,21 @@ class Session:
                 options.username.get_secret_value(),
                 password.get_secret_value() if password is not None else None,
             )
-        if will is not None:
-            self._client.will_set(will[0], will[1], qos=1, retain=True)
+        if introduction.will is not None:
+            topic, payload = introduction.will
+            self._client.will_set(
+                topic,
+                self._encoding.encode(payload),
+                qos=1,
+                retain=True,
+                properties=_properties.will(options.lost_after_seconds, self._encoding.content_type)
+                if self._is_v5
+                else None,
+            )
         self._client.on_connect = self._on_connect
         self._client.on_publish = self._on_publish
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
         self._client.on_disconnect = self._on_disconnect
 
     def connect(self, timeout_s: float) -> None:
@@ -88,42 +151,70 @@ class Session:
             BrokerRefused: It answered no.
             SinkError: A certificate or key file cannot be used.
         """
-        options = self._options
+        address = self._address
         self._client.connect_timeout = timeout_s
-        trust = self._trust() if options.is_tls else None
-        if trust is not None:
-            self._client.tls_set_context(trust)
-        clean: dict[str, Any] = {"clean_start": True} if self._is_v5 else {}
+        if address.is_tls:
+            self._trust = trust(self._options, self._folder)
+            self._client.tls_set_context(self._trust)
         try:
-            self._client.connect(options.host, options.port, keepalive=_KEEPALIVE_S, **clean)
+            self._client.connect(
+                address.host, address.port, keepalive=_KEEPALIVE_S, **self._connect_options()
+            )
         except (OSError, ValueError) as problem:
-            if trust is not None:
-                trust.close_wrapped()
-            words = _words.failure(problem, options.place, is_tls=options.is_tls)
+            if self._trust is not None:
+                self._trust.close_wrapped()
+            words = _words.failure(problem, address.place, is_tls=address.is_tls)
             raise LinkDown(words) from problem
         deadline = time.monotonic() + timeout_s
         while self._answer is None:
             left = deadline - time.monotonic()
             if left <= 0:
+                hint = ", and of version 5 (else set `protocol: 3.1.1`)" if self._is_v5 else ""
                 raise LinkDown(
-                    f"{options.place} accepted the connection and did not answer within "
-                    f"{timeout_s:.0f} s: is it an MQTT broker?"
+                    f"{address.place} accepted the connection and did not answer within "
+                    f"{timeout_s:.0f} s: is it an MQTT broker{hint}?"
                 )
             self.serve(left)
 
+    @property
+    def window(self) -> int:
+        """How many events and states may be under way together; what else is, is taken off."""
+        room = max(0, self._limit - len(self._posts))
+        return room // (1 + len(self._views)) if self._views else room
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more `post` may go out before an acknowledgement comes."""
+        return self._limit > len(self._posts)
+
     def publish(self, topic: str, payload: bytes, *, retain: bool) -> int:
-        """Hand over a message with QoS 1; its PUBACK will be in `acks` under the number given.
+        """Hand over an event or a state with QoS 1; its PUBACK comes under the number given.
 
         Raises:
             LinkDown: The connection is gone.
         """
-        properties = None
-        if self._is_v5 and payload:
-            properties = _publish_properties()
-            properties.PayloadFormatIndicator = 1
-        sent = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
+        if self._views and not retain and "/event/" in topic:  # a copy ahead of its turn has none
+            for post in self._views.of_event(payload):
+                if self.fits(post.topic, post.payload):
+                    self.post(post)
+        encoded, content_type = self._written(topic, payload)
+        properties = _properties.message(content_type) if self._is_v5 and payload else None
+        sent = self._client.publish(topic, encoded, qos=1, retain=retain, properties=properties)
         self._check(sent.rc)
         return sent.mid
+
+    def post(self, post: Post) -> None:
+        """Hand over anything else with QoS 1; the caller asks `has_room` before.
+
+        Raises:
+            LinkDown: The connection is gone.
+        """
+        properties = _properties.post(post) if self._is_v5 and post.payload else None
+        sent = self._client.publish(
+            post.topic, post.payload, qos=1, retain=post.is_retained, properties=properties
+        )
+        self._check(sent.rc)
+        self._posts.add(sent.mid)
 
     def publish_health(self, topic: str, payload: bytes) -> None:
         """Hand over vital signs: QoS 0, and of no use to anyone later.
@@ -131,15 +222,31 @@ class Session:
         Raises:
             LinkDown: The connection is gone.
         """
-        properties = None
-        if self._is_v5:
-            properties = _publish_properties()
-            properties.MessageExpiryInterval = _HEALTH_EXPIRY_S
-        self._check(self._client.publish(topic, payload, properties=properties).rc)
+        content_type = self._encoding.content_type
+        properties = _properties.health(content_type) if self._is_v5 else None
+        sent = self._client.publish(topic, self._encoding.encode(payload), properties=properties)
+        self._check(sent.rc)
+
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Ask for messages on some topics, but not for those retained before; MQTT 5 only.
+
+        Raises:
+            LinkDown: The connection is gone.
+        """
+        wanted = SubscribeOptions(
+            qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND, noLocal=True
+        )
+        code, _ = self._client.subscribe([(topic, wanted) for topic in topics])
+        self._check(code)
+
+    @property
+    def not_subscribed(self) -> str:
+        """Why the broker did not take a subscription; empty while nothing speaks against it."""
+        return self._not_subscribed
 
     def fits(self, topic: str, payload: bytes) -> bool:
         """Whether the broker takes packets of this size; one that is too long ends the session."""
-        size = len(topic) + len(payload) + _OVERHEAD_BYTES
+        size = len(topic.encode()) + len(payload) + _OVERHEAD_BYTES
         return not self._max_packet or size <= self._max_packet
 
     def serve(self, timeout_s: float, ear: socket.socket | None = None) -> None:
@@ -164,15 +271,17 @@ class Session:
         self._selector.modify(connection, wants)
         # TLS may hold decrypted bytes that the kernel no longer announces.
         is_waiting = isinstance(connection, ssl.SSLSocket) and connection.pending() > 0
+        is_writable = False
         for key, events in self._selector.select(0.0 if is_waiting else timeout_s):
             if key.fileobj is ear and ear is not None:
                 ear.recv(4096)
                 continue
-            if events & selectors.EVENT_WRITE:
-                self._client.loop_write()
+            is_writable = is_writable or bool(events & selectors.EVENT_WRITE)
             is_waiting = is_waiting or bool(events & selectors.EVENT_READ)
-        if is_waiting:
+        if is_waiting:  # first: a broker that hangs up says why, and writing would lose it
             self._client.loop_read()
+        if is_writable:
+            self._client.loop_write()
         self._client.loop_misc()
         self._connection()
 
@@ -189,7 +298,7 @@ class Session:
         connection = self._client.socket()
         if isinstance(connection, socket.socket):
             if is_farewell:
-                self._client.disconnect()
+                self._client.disconnect(properties=_properties.farewell() if self._is_v5 else None)
             else:
                 with suppress(OSError):  # the other side was faster
                     connection.shutdown(socket.SHUT_RDWR)
@@ -199,53 +308,30 @@ class Session:
     def _connection(self) -> socket.socket:
         connection = self._client.socket()
         if self._answer:
-            raise BrokerRefused(f"{self._options.place} refused: {_words.reason(self._answer)}")
+            words = f"{self._address.place} refused: {_words.reason(self._answer)}"
+            raise BrokerRefused(words + self._answer_words)
         if not isinstance(connection, socket.socket):
-            raise LinkDown(self._gone or f"the connection to {self._options.place} was lost")
+            raise LinkDown(self._gone or f"the connection to {self._address.place} was lost")
         return connection
 
     def _check(self, code: MQTTErrorCode) -> None:
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            raise LinkDown(self._gone or f"the connection to {self._options.place} was lost")
+            raise LinkDown(self._gone or f"the connection to {self._address.place} was lost")
 
-    def _trust(self) -> _Trust:
-        """Trust and identity, read anew each time: certificates are renewed while we run."""
-        options = self._options
-        paths = {
-            name: self._folder / path
-            for name, path in (
-                ("ca_file", options.ca_file),
-                ("cert_file", options.cert_file),
-                ("key_file", options.key_file),
-            )
-            if path is not None
-        }
-        for name, path in paths.items():
-            try:
-                path.open("rb").close()
-            except OSError as problem:
-                raise SinkError(f"{name} {path}: {problem.strerror}") from problem
-        context = _Trust(ssl.PROTOCOL_TLS_CLIENT)  # wants a certificate, and the right name in it
-        try:
-            if "ca_file" in paths:
-                context.load_verify_locations(paths["ca_file"])
-            else:
-                context.load_default_certs()
-        except ssl.SSLError as problem:
-            raise SinkError(
-                f"ca_file {paths['ca_file']}: no certificate in PEM form in it"
-            ) from problem
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if "cert_file" in paths:
-            try:
-                # An empty password makes a locked key an error; without one OpenSSL would ask.
-                context.load_cert_chain(paths["cert_file"], paths["key_file"], password="")
-            except ssl.SSLError as problem:
-                raise SinkError(
-                    f"cert_file {paths['cert_file']}, key_file {paths['key_file']}: not a PEM "
-                    f"certificate and its unlocked key ({problem.reason or 'unreadable'})"
-                ) from problem
-        return context
+    def _written(self, topic: str, payload: bytes) -> tuple[bytes, str]:
+        """A payload as it goes out, and its type: only this box's own topics are encoded."""
+        if topic.startswith(f"{self._options.root}/v1/"):
+            return self._encoding.encode(payload), self._encoding.content_type
+        return payload, JSON_ENCODING.content_type
+
+    def _connect_options(self) -> dict[str, Any]:
+        """What MQTT 5 lets us ask for: a session that outlives a short break."""
+        if not self._is_v5:
+            return {}
+        is_brief = self._introduction.is_brief
+        delay_s = None if is_brief else self._options.lost_after_seconds
+        # A clean start would end the old session, and with it publish the Will of a short break.
+        return {"clean_start": is_brief, "properties": _properties.connecting(delay_s)}
 
     def _on_connect(
         self,
@@ -257,8 +343,12 @@ class Session:
     ) -> None:
         del client
         self._answer = reason.value
+        self._answer_words = _words.said(getattr(properties, "ReasonString", ""))
         self._max_packet = getattr(properties, "MaximumPacketSize", 0)
-        self.window = min(_WINDOW, getattr(properties, "ReceiveMaximum", _WINDOW))
+        self._limit = min(_WINDOW, getattr(properties, "ReceiveMaximum", _WINDOW))
+        if self._views and self._limit <= len(self._views):
+            _log.warning("%s takes too few messages at once for views", self._address.place)
+            self._views = None
 
     def _on_publish(
         self,
@@ -269,7 +359,39 @@ class Session:
         _properties: Properties,
     ) -> None:
         del client
-        self.acks.append((mid, reason.value))
+        if mid in self._posts:
+            self._posts.discard(mid)
+            if reason.value >= 0x80:
+                self.refused_posts.append(_words.reason(reason.value))
+        else:
+            self.acks.append((mid, reason.value))
+
+    def _on_subscribe(
+        self,
+        client: Client,
+        _userdata: object,
+        _mid: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        del client
+        refused = [reason.value for reason in reasons if reason.value >= 0x80]
+        if refused:
+            self._not_subscribed = _words.reason(refused[0])
+
+    def _on_message(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
+        del client
+        properties = message.properties
+        self.heard.append(
+            Incoming(
+                message.topic,
+                bytes(message.payload),
+                message.retain,
+                getattr(properties, "ResponseTopic", ""),
+                getattr(properties, "CorrelationData", None),
+                tuple(getattr(properties, "UserProperty", ())),
+            )
+        )
 
     def _on_disconnect(
         self,
@@ -280,34 +402,15 @@ class Session:
         _properties: Properties | None,
     ) -> None:
         del client
-        place = self._options.place
-        if flags.is_disconnect_packet_from_server:
+        place = self._address.place
+        refusal = self._trust.refusal if self._trust is not None else None
+        if refusal is not None:
+            self._gone = _words.refused_certificate(refusal, place)
+        elif flags.is_disconnect_packet_from_server:
             self._gone = f"{place} closed the connection: {_words.reason(reason.value)}"
         elif reason.value == 0x8D:
             self._gone = f"{place} does not answer any more: no reply to a ping for 15 s"
         elif self._answer is None:
-            self._gone = _words.hung_up(place, is_tls=self._options.is_tls)
+            self._gone = _words.hung_up(place, is_tls=self._address.is_tls)
         else:
             self._gone = f"the connection to {place} was lost"
-
-
-class _Trust(ssl.SSLContext):
-    """Keeps hold of the socket it wraps: paho leaves that of a failed handshake open."""
-
-    _wrapped: ssl.SSLSocket | None = None
-
-    def wrap_socket(self, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
-        """As the standard library does."""
-        self._wrapped = super().wrap_socket(*args, **kwargs)
-        return self._wrapped
-
-    def close_wrapped(self) -> None:
-        """Close it; safe when there is none."""
-        if self._wrapped is not None:
-            self._wrapped.close()
-
-
-def _publish_properties() -> Properties:
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    properties.ContentType = "application/json"
-    return properties

@@ -20,7 +20,7 @@ _REASONS = {
     0x87: "not authorised: check the broker's access list for this user",
     0x88: "the broker is not available",
     0x89: "the broker is busy",
-    0x8A: "this client is banned",
+    0x8A: "this client is banned: ask the broker's administrator why",
     0x8B: "the broker is shutting down",
     0x8D: "the broker heard nothing for too long",
     0x8E: "another client took over this identifier: do two boxes share one node name?",
@@ -38,6 +38,8 @@ _REASONS = {
     0x9F: "connections come too fast",
 }
 
+_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+
 NO_SUBSCRIBERS = 0x10
 """The broker took the message, and nobody was listening."""
 
@@ -50,6 +52,31 @@ NEVER = frozenset({0x90, TOO_LARGE, 0x99})
 def reason(code: int) -> str:
     """An MQTT 5 reason code (2.4 of the standard) in words, with the remedy where there is one."""
     return f"{_REASONS.get(code, 'unknown reason')} (0x{code:02x})"
+
+
+def said(words: str) -> str:
+    """What the broker adds in its own words, ready to be appended; shortened to one line."""
+    line = " ".join(words.split())[:200]
+    return f'; it says: "{line}"' if line else ""
+
+
+_ALERTS = {
+    "CERTIFICATE_EXPIRED": "it has expired: renew `cert_file`",
+    "CERTIFICATE_REVOKED": "it was revoked: provision this box anew",
+    "CERTIFICATE_REQUIRED": "there is none: set `cert_file` and `key_file`",
+    "UNKNOWN_CA": "its issuer is not one the broker trusts: check `cert_file`",
+    "CERTIFICATE_UNKNOWN": "the broker will not accept it: check `cert_file` and the broker's log",
+    "BAD_CERTIFICATE": "the broker will not accept it: check `cert_file` and the broker's log",
+}
+
+
+def refused_certificate(problem: ssl.SSLError, place: str) -> str:
+    """The broker ended the encrypted link, as it does over a client's certificate."""
+    alert = problem.reason or ""
+    why = next((words for name, words in _ALERTS.items() if alert.endswith(name)), "")
+    if why:
+        return f"TLS: {place} refused this box's certificate: {why}"
+    return f"TLS: {place} broke the encrypted link: {alert or problem}"
 
 
 def failure(problem: OSError | ValueError, place: str, *, is_tls: bool) -> str:
@@ -66,11 +93,18 @@ def failure(problem: OSError | ValueError, place: str, *, is_tls: bool) -> str:
     host = place.rpartition(":")[0]
     text = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
     words = f"cannot connect to {place}: {text}"
-    if isinstance(problem, ssl.SSLCertVerificationError):
+    if isinstance(problem, ssl.SSLCertVerificationError) and problem.verify_code == _EXPIRED:
+        words = (
+            f"TLS: the certificate of {place} has expired: the broker's owner must renew it; if it "
+            "was renewed, check this box's clock"
+        )
+    elif isinstance(problem, ssl.SSLCertVerificationError):
         words = (
             f"TLS: the certificate of {place} is not trusted: {problem.verify_message}; check "
             "`ca_file`, that the url has the name in the certificate, and this box's clock"
         )
+    elif isinstance(problem, ssl.SSLError) and "ALERT" in (problem.reason or ""):
+        words = refused_certificate(problem, place)
     elif isinstance(problem, ssl.SSLError):
         cause = problem.reason or text
         words = f"TLS with {place} failed: {cause}; is it the broker's TLS port?"
@@ -88,7 +122,7 @@ def failure(problem: OSError | ValueError, place: str, *, is_tls: bool) -> str:
 def hung_up(place: str, *, is_tls: bool) -> str:
     """The broker closed the connection without answering it."""
     hint = (
-        "does it want a client certificate (`cert_file`, `key_file`)?"
+        "does it want a client certificate (`cert_file`, `key_file`), and is ours still valid?"
         if is_tls
         else "does the port want TLS (mqtts://)?"
     )

@@ -3,9 +3,8 @@
 Boundary: the one thread that dials, sends and dials again. The rest of the kind is in `_broker`
 (the options), `_session` (paho), `_delivery` (the window), `_states`, `_link` and `_words`.
 
-No session is kept at the broker (clean start): what is unfinished is known here, on disk. The
-Last Will has no delay: a link that breaks silently has been dead for the keep-alive time (22 s)
-when the broker notices, and after a short break `online` corrects it at once.
+What is unfinished is known here, on disk. The session kept at the broker is for two things only: a
+short break does not publish the Last Will, and a command sent during it is not lost.
 """
 
 from __future__ import annotations
@@ -14,22 +13,28 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from random import SystemRandom
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from edge.backoff import back_off_s
 from edge.errors import OutboxError, SinkError
 from edge.message import HEALTH, STATUS, NodeState, NodeStatus, Origin, encode, node_topic
+from edge.sinks import _words
+from edge.sinks._address import Address
 from edge.sinks._broker import BrokerOptions
 from edge.sinks._delivery import Delivery
+from edge.sinks._encoding import encoding
 from edge.sinks._link import Link, LinkRecord
 from edge.sinks._outbox import Outbox, Stored
-from edge.sinks._session import Session
+from edge.sinks._post import Incoming, Post
+from edge.sinks._session import Introduction, Session
 from edge.sinks._states import States
+from edge.sinks._views import Views
 
 _log = logging.getLogger("edge.sinks.mqtt")
 
@@ -37,6 +42,11 @@ _CONNECT_S = 10.0  # TCP, TLS and the broker's answer, each
 _IDLE_S = 1.0  # longest sleep; a new message ends it
 _FLUSH_S = 2.0  # at close: for the outbox, then again for the last status
 _STEADY_S = 10.0  # a link that held this long starts the back-off afresh
+_PAGE = 100  # messages of a replay read at once
+_MOST_ANSWERS = 64  # waiting to be sent; beyond that somebody asks faster than the link carries
+
+Ear: TypeAlias = Callable[[Incoming], None]
+"""Takes what the broker delivers to this box; called from the sender's thread, must not block."""
 
 
 class Options(BrokerOptions):
@@ -49,25 +59,50 @@ class Options(BrokerOptions):
         return MqttSink(self, outbox, origin, folder)
 
 
-def probe(options: Options, folder: Path, timeout_s: float = _CONNECT_S) -> str | None:
-    """Connect once, publish nothing, and say what happened.
+def probe(
+    options: Options,
+    folder: Path,
+    timeout_s: float = _CONNECT_S,
+    *,
+    address: Address | None = None,
+    may_publish: str = "",
+    may_subscribe: str = "",
+) -> str | None:
+    """Connect once, change nothing, and say what happened.
 
     Args:
         options: The broker.
         folder: What relative paths in `options` start from.
-        timeout_s: Longest wait for each of TCP, TLS and the broker's answer.
+        timeout_s: Longest wait for each of TCP, TLS and the broker's answers.
+        address: Which of its places; the preferred one if None.
+        may_publish: Topic to which an empty message is sent, not retained, to learn whether the
+            access list allows it; empty for none.
+        may_subscribe: Topic filter to ask for, likewise.
 
     Returns:
-        None where the broker accepted; else why not, in words.
+        None where the broker accepted all of it; else why not, in words.
     """
+    place = address or options.addresses[0]
     name = f"edge-probe-{SystemRandom().getrandbits(32):08x}"
-    session = Session(options, folder, name, will=None)
+    session = Session(options, place, folder, Introduction(name, is_brief=True))
     try:
         session.connect(timeout_s)
+        deadline = time.monotonic() + timeout_s
+        if may_subscribe:
+            session.subscribe([may_subscribe])
+        asked = session.publish(may_publish, b"", retain=False) if may_publish else 0
+        while not (asked == 0 or session.acks) and time.monotonic() < deadline:
+            session.serve(0.1)
     except SinkError as down:
         return str(down)
     finally:
         session.close(is_farewell=True)
+    if asked and not session.acks:
+        return f"{place.place} accepted the connection and confirmed no message"
+    if asked and (code := session.acks[0][1]) >= 0x80:
+        return f"{place.place} did not take {may_publish}: {_words.reason(code)}"
+    if session.not_subscribed:
+        return f"{place.place} refused to deliver {may_subscribe}: {session.not_subscribed}"
     return None
 
 
@@ -98,15 +133,22 @@ class MqttSink:
         self._origin = origin
         self._folder = folder
         self._wait = wait
-        self._record = LinkRecord(options.place)
+        self._encoding = encoding(options.encoding)
+        self._record = LinkRecord(options.addresses[0].place)
         self._states = States()
+        self._views = Views(options.views, options.root, origin, self._keep)
         self._health: bytes | None = None
         self._connected_at: float | None = None
+        self._is_heard: Ear | None = None
+        self._heard_topics: tuple[str, ...] = ()
+        self._answers: deque[Iterator[Post]] = deque()
         self._stopping = threading.Event()
         self._ear, self._bell = socket.socketpair()
         self._ear.setblocking(False)
         self._bell.setblocking(False)
-        self._thread = threading.Thread(target=self._run, name=f"mqtt {options.place}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, name=f"mqtt {options.addresses[0].place}", daemon=True
+        )
         self._thread.start()
 
     @property
@@ -120,15 +162,13 @@ class MqttSink:
 
     def retain(self, subtopic: str, payload: bytes) -> None:
         """Replace a state; only the last value is sent, and only when it differs."""
-        topic = self._topic(subtopic)
-        if topic not in self._states:
-            self._remember(topic)
-        self._states.put(topic, payload)
+        self._keep(Post(self._topic(subtopic), payload, is_retained=True))
+        self._views.of_state(subtopic, payload)
         self._wake()
 
     def keep_only(self, subtopics: Collection[str]) -> None:
         """Empty every topic ever retained, by this or an earlier run, that is not one of these."""
-        wanted = {self._topic(subtopic) for subtopic in (STATUS, *subtopics)}
+        wanted = {self._topic(subtopic) for subtopic in (STATUS, *subtopics)} | self._views.topics
         try:
             known = self._outbox.retained()
         except OutboxError as problem:
@@ -143,6 +183,69 @@ class MqttSink:
         if self.link.is_connected:
             self._health = payload
             self._wake()
+
+    def hear(self, subtopics: Sequence[str], ear: Ear) -> None:
+        """Subscribe to topics of this node, now and on every connection; MQTT 5 only.
+
+        Args:
+            subtopics: Topic filters below the node, such as `cmd/+`.
+            ear: Takes what comes.
+        """
+        self._heard_topics = tuple(self._topic(subtopic) for subtopic in subtopics)
+        self._is_heard = ear
+        self._wake()
+
+    def answer(self, posts: Iterable[Post]) -> bool:
+        """Send something once, as soon as the link allows; what is under way is not repeated.
+
+        Args:
+            posts: Taken one by one from the sender's thread, so they may be read as they go out.
+
+        Returns:
+            Whether it was accepted; not where too much waits already.
+        """
+        if len(self._answers) >= _MOST_ANSWERS:
+            return False
+        self._answers.append(iter(posts))
+        self._wake()
+        return True
+
+    def replay(self, start: int | datetime) -> tuple[int | None, bool]:
+        """Send again what was delivered, among what is new, with a user property `replayed`.
+
+        Args:
+            start: The lowest number wanted, or the earliest time of the scene.
+
+        Returns:
+            Number of the first message that comes, None where none does; and whether all that was
+            asked for is still kept.
+
+        Raises:
+            OutboxError: The outbox cannot be read, or too much waits to be sent already.
+        """
+        first = next((stored.seq for stored in self._outbox.delivered_since(start, limit=1)), None)
+        oldest = self._outbox.delivered_from or 1
+        is_complete = oldest == 1 or (oldest <= start if isinstance(start, int) else False)
+        is_complete = is_complete or (first is not None and first > oldest)
+        if first is not None and not self.answer(self._replayed(start)):
+            raise OutboxError("too many answers wait to be sent already")
+        return first, is_complete
+
+    def _replayed(self, start: int | datetime) -> Iterator[Post]:
+        """Delivered messages as posts, read from disk as they go out."""
+        seq = 0
+        try:
+            while page := self._outbox.delivered_since(start, after=seq, limit=_PAGE):
+                for stored in page:
+                    seq = stored.seq
+                    yield Post(
+                        f"{self._options.root}/{stored.topic}",
+                        self._encoding.encode(stored.payload),
+                        self._encoding.content_type,
+                        properties=(("replayed", "true"),),
+                    )
+        except OutboxError as problem:
+            _log.error("replay ended at %d: %s", seq, problem)
 
     def close(self) -> None:
         """Send what goes out in 2 s, say `stopped`, and let go; what is left waits on disk."""
@@ -159,13 +262,19 @@ class MqttSink:
         with suppress(OSError):  # ringing already, or closed
             self._bell.send(b"\0")
 
+    def _keep(self, post: Post) -> None:
+        """Have a retained message at the broker, whichever it is and will be."""
+        if post.topic not in self._states:
+            self._remember(post.topic)
+        self._states.put(post.topic, post.payload)
+
     def _remember(self, topic: str) -> None:
         try:
             self._outbox.remember_retained(topic)
         except OutboxError as problem:
             _log.error("%s will not be removed with its rule: %s", topic, problem)
 
-    def _status(self, state: NodeState, at: datetime) -> bytes:
+    def _status(self, state: NodeState, at: datetime, address: Address) -> bytes:
         return encode(
             NodeStatus(
                 site=self._origin.site,
@@ -173,71 +282,115 @@ class MqttSink:
                 state=state,
                 since=None if state == "lost" else at,
                 online_since=at if state == "lost" else None,
-                insecure=self._options.is_insecure,
+                insecure=address.is_insecure,
             )
         )
 
     def _run(self) -> None:
         """The sender's thread: one connection after the other, until closed."""
-        failures = 0
+        addresses = self._options.addresses
+        position = rounds = 0
         while not self._stopping.is_set():
             self._connected_at = None
             try:
-                self._send_on_one_connection()
+                self._send_on_one_connection(addresses[position])
             except SinkError as down:
-                failures = 1 if self._was_steady() else failures + 1
                 self._record.failed(str(down))
             except Exception as fault:  # noqa: BLE001 - a bug must not silence the box; it is said
-                failures += 1
                 _log.exception("fault in the sender")
                 self._record.failed(f"fault in the sender, please report it: {fault!r}")
-            if failures:
-                self._stopping.wait(self._wait(failures))
+            else:
+                break
+            if self._was_steady():
+                position = rounds = 0  # the preferred one first
+            else:
+                position = (position + 1) % len(addresses)
+            if position == 0:
+                rounds += 1
+                self._stopping.wait(self._wait(rounds))
         self._ear.close()
 
     def _was_steady(self) -> bool:
         up = self._connected_at
         return up is not None and time.monotonic() - up > _STEADY_S
 
-    def _send_on_one_connection(self) -> None:
+    def _send_on_one_connection(self, address: Address) -> None:
         now = datetime.now(timezone.utc)
         status = self._topic(STATUS)
-        client_id = f"edge-{self._origin.site}-{self._origin.node}"
-        will = (status, self._status("lost", now))
-        session = Session(self._options, self._folder, client_id, will)
+        introduction = Introduction(
+            f"edge-{self._origin.site}-{self._origin.node}",
+            (status, self._status("lost", now, address)),
+            encoding=self._encoding,
+        )
+        session = Session(self._options, address, self._folder, introduction, self._views)
         is_farewell = False
-        self._record.trying()
+        self._record.trying(address.place)
         try:
             session.connect(_CONNECT_S)
             self._connected_at = time.monotonic()
             self._record.up(now)
             self._remember(status)
-            self._states.begin(status, self._status("online", now))
-            is_farewell = self._deliver_until_stopped(session)
+            self._states.begin(status, self._status("online", now, address))
+            delivery = Delivery(
+                session,
+                self._outbox,
+                self._states,
+                self._record,
+                root=self._options.root,
+                wait=self._wait,
+            )
+            self._deliver_until_stopped(session, delivery)
+            is_farewell = self._take_leave(session, delivery, address)
         finally:
             session.close(is_farewell=is_farewell)
             self._record.down(datetime.now(timezone.utc))
 
-    def _deliver_until_stopped(self, session: Session) -> bool:
-        """Whether the broker knows the last status, so that it need not publish the Will."""
-        delivery = Delivery(
-            session,
-            self._outbox,
-            self._states,
-            self._record,
-            root=self._options.root,
-            wait=self._wait,
-        )
+    def _deliver_until_stopped(self, session: Session, delivery: Delivery) -> None:
+        subscribed: tuple[str, ...] = ()
+        is_refusal_said = False
         while not self._stopping.is_set():
+            if subscribed != self._heard_topics:
+                subscribed = self._heard_topics
+                session.subscribe(subscribed)
+            self._send_answers(session)
             delivery.fill()
             health, self._health = self._health, None
             if health is not None:
                 session.publish_health(self._topic(HEALTH), health)
             session.serve(min(_IDLE_S, delivery.idle_s), self._ear)
             delivery.settle()
+            self._hand_over(session)
+            if session.not_subscribed and not is_refusal_said:
+                is_refusal_said = True
+                place = self._record.link.place
+                self._record.failed(f"{place} delivers no commands: {session.not_subscribed}")
+
+    def _send_answers(self, session: Session) -> None:
+        while self._answers and session.has_room:
+            posts = self._answers.popleft()
+            post = next(posts, None)
+            if post is None:
+                continue
+            self._answers.append(posts)  # in turn: a long replay keeps no short answer waiting
+            if session.fits(post.topic, post.payload):
+                session.post(post)
+            else:
+                _log.warning("an answer to %s is larger than the broker accepts", post.topic)
+
+    def _hand_over(self, session: Session) -> None:
+        heard, session.heard = session.heard, []
+        for incoming in heard:
+            if self._is_heard is not None:
+                self._is_heard(incoming)
+        refused, session.refused_posts = session.refused_posts, []
+        for words in refused:
+            self._record.failed(f"{self._record.link.place} did not take an answer: {words}")
+
+    def _take_leave(self, session: Session, delivery: Delivery, address: Address) -> bool:
+        """Whether the broker knows the last status, so that it need not publish the Will."""
         for is_last in (False, True):
             if is_last:  # a status that tells a stop from a loss
-                stopped = self._status("stopped", datetime.now(timezone.utc))
+                stopped = self._status("stopped", datetime.now(timezone.utc), address)
                 self._states.put(self._topic(STATUS), stopped)
             deadline = time.monotonic() + _FLUSH_S
             delivery.fill()

@@ -31,6 +31,7 @@ from edge.detectors import (
     Tensor,
     Tensors,
     open_engine,
+    takes_frames,
 )
 from edge.event import Event
 from edge.gates.always import Always
@@ -280,6 +281,10 @@ class _Noted:
     @property
     def max_batch(self) -> int:
         return self._backend.max_batch
+
+    @property
+    def takes_frames(self) -> bool:
+        return takes_frames(self._backend)
 
     def run(self, inputs: Tensors) -> dict[str, Tensor]:
         began = time.perf_counter()

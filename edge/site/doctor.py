@@ -17,7 +17,9 @@ from edge.config import Config
 from edge.config.schema import Camera
 from edge.detectors import Models
 from edge.errors import SourceError
+from edge.message import DOCTOR, node_topic
 from edge.runtime.clock import OLDEST, is_synchronised, utc_now
+from edge.runtime.service import origin_of
 from edge.sinks.mqtt import probe
 from edge.site._check import Check, Level
 from edge.site._detectors import examine_detector
@@ -41,7 +43,7 @@ def examine(config: Config) -> Iterator[Check]:
     cameras = [camera for camera in config.cameras if camera.enabled]
     with ThreadPoolExecutor(max(1, min(8, len(cameras)))) as pool:
         yield from pool.map(_camera, cameras)
-    yield _broker(config)
+    yield from brokers(config)
     yield _disk(config)
     yield _clock()
 
@@ -92,11 +94,22 @@ def _camera(options: Camera) -> Check:
     )
 
 
-def _broker(config: Config) -> Check:
-    trouble = probe(config.appliance.mqtt, config.folder, timeout_s=5.0)
-    if trouble is None:
-        return Check("broker", "green", "accepts the connection")
-    return Check("broker", "red", trouble, "check mqtt: in appliance.yaml and the broker's log")
+def brokers(config: Config) -> Iterator[Check]:
+    """Each place of the broker; one that fails while another works is a reservation only."""
+    mqtt, origin = config.appliance.mqtt, origin_of(config)
+    topic = f"{mqtt.root}/{node_topic(origin, DOCTOR)}"
+    found = [
+        (address, probe(mqtt, config.folder, 5.0, address=address, may_publish=topic))
+        for address in mqtt.addresses
+    ]
+    is_reached = any(trouble is None for _, trouble in found)
+    for address, trouble in found:
+        name = "broker" if len(found) == 1 else f"broker {address.place}"
+        if trouble is None:
+            yield Check(name, "green", "accepts the connection and messages of this box")
+        else:
+            remedy = "check mqtt: in appliance.yaml and the broker's log"
+            yield Check(name, "amber" if is_reached else "red", trouble, remedy)
 
 
 def _disk(config: Config) -> Check:

@@ -9,6 +9,7 @@ from typing import Any
 import av
 
 from edge.annotate import Image
+from edge.errors import InputError
 
 
 class Film:
@@ -17,10 +18,19 @@ class Film:
     Args:
         path: Where to; the suffix chooses the container.
         fps: Pictures a second.
+
+    Raises:
+        InputError: The suffix is of no container.
     """
 
     def __init__(self, path: Path, fps: float) -> None:
-        self._container: Any = av.open(str(path), "w")
+        try:
+            self._container: Any = av.open(str(path), "w")
+        except ValueError:
+            raise InputError(
+                f"{path}: no video can be written under this name; expected one that ends in .mp4 "
+                "or .mkv"
+            ) from None
         self._rate = Fraction(fps).limit_denominator(1000)
         self._stream: Any = None
 

@@ -204,6 +204,7 @@ class Demuxer:
                         None if dts is None else seconds(dts),
                         bool(packet.is_keyframe),
                         told_s(packet, shown),
+                        not packet.is_discard,
                     )
                     asked = time.monotonic()
             except av.error.EOFError:

@@ -24,6 +24,7 @@ class Demuxed(NamedTuple):
         dts: Seconds at which it must be decoded, likewise.
         is_keyframe: Decoding may start here.
         told_s: UTC of capture as the camera tells it, seconds since 1970; None where it does not.
+        is_shown: See `edge.packet.Packet`.
     """
 
     data: bytes
@@ -31,6 +32,7 @@ class Demuxed(NamedTuple):
     dts: float | None
     is_keyframe: bool
     told_s: float | None
+    is_shown: bool = True
 
 
 def with_leading_times(packets: Iterator[Demuxed]) -> Iterator[Demuxed]:

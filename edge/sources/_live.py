@@ -53,7 +53,7 @@ class LiveSource:
         if self._demuxer.has_times:
             demuxed = with_leading_times(demuxed)
         try:
-            for data, pts, dts, is_keyframe, told_s in demuxed:
+            for data, pts, dts, is_keyframe, told_s, _ in demuxed:
                 now = datetime.now(timezone.utc)
                 at = place(pts, dts, time.monotonic(), now, told_s)
                 yield Packet(data, at.pts, at.dts, is_keyframe, at.captured_at, at.clock_ms)

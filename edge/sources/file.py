@@ -92,15 +92,18 @@ class FileSource:
         while True:
             first: float | None = None
             offset = end
+            is_again = end > 0
             frame_s = 1.0 / (self.stream.fps or 25.0)
             try:
-                for data, raw_pts, raw_dts, is_keyframe, _ in self._demuxer.packets():
+                for data, raw_pts, raw_dts, is_keyframe, _, is_shown in self._demuxer.packets():
                     dts = raw_dts if raw_dts is not None else raw_pts
                     pts = raw_pts if raw_pts is not None else dts
                     if pts is None or dts is None:  # raw streams: count pictures instead
                         pts = dts = end - offset
                     if first is None:
-                        first = pts
+                        # Where its start was cut off, the times before 0 are of what was cut.
+                        first = pts if is_shown else max(pts, 0.0)
+                        offset += first - pts if is_again else 0.0
                     pts, dts = pts - first + offset, dts - first + offset
                     end = max(end, pts + frame_s)
                     if self.is_live and not self._wait_until(began + dts):
@@ -115,6 +118,7 @@ class FileSource:
                         is_keyframe,
                         captured_at,
                         round(frame_s * 500),  # half a frame: all the timing a recording has
+                        is_shown,
                     )
             finally:
                 self._demuxer.release()

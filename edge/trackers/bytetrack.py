@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from edge.detections import Boxes, Detections, Floats, Ids, Mask
+from edge.geometry import iou
 from edge.options import Fraction
 from edge.trackers import TrackerOptions
 from edge.trackers._assign import assign
+from edge.trackers._doubles import SAME_IOU, without_doubles
 from edge.trackers._kalman import Motion
 from edge.trackers._likeness import likeness
 from edge.tracks import Tracks
@@ -39,8 +41,9 @@ REACH_PER_S = 12.0
 REACH_MAX = 1.5
 # ... and only when width and height agree within this factor.
 SIZE_RATIO = 1.6
-# A box of another class than the track's counts half: a lorry may be called a car for a frame,
-# but a rider's track must not go on with the bicycle when the rider is missed.
+# A box of another class than the track's counts half, unless it is so nearly where the track should
+# be that only the same object can be: a lorry may be called a car for a frame, but a rider's track
+# must not go on with the bicycle when the rider is missed.
 OTHER_CLASS = 0.5
 # Doubtful boxes must overlap by this much. They may revive lost tracks, unlike in the paper: a
 # small network is never surer than 0.4 of some people, and each frame it misses one would make
@@ -172,6 +175,7 @@ class ByteTrack:
                 f"got {pts:.3f}; build a new tracker for a new stream"
             )
         self._set_labels(detections.model.labels)
+        detections = without_doubles(detections)
         removed = self._drop(self._is_over(pts))
         self._motion.stop(self._is_at_rest())
         self._motion.predict(elapsed, self._seen == self._pts)
@@ -223,10 +227,14 @@ class ByteTrack:
         is_recent = self._seen == self._pts
         pairs_rows, pairs_boxes = [], []
         is_same_class = self._votes.argmax(axis=1)[:, None] == detections.class_id
-        overlap = likeness(self._motion.xyxy, detections.xyxy)
-        overlap *= np.where(is_same_class, 1.0, OTHER_CLASS)
+        overlap = iou(self._motion.xyxy, detections.xyxy)
+        class_weight = np.where(is_same_class | (overlap > SAME_IOU), 1.0, OTHER_CLASS)
+        overlap *= class_weight
+        # Height tells people apart in a crowd. It must not turn away doubtful and new boxes: a car
+        # that drives in grows, and a crossing of a recorded clip was missed for it.
+        alike = likeness(self._motion.xyxy, detections.xyxy) * class_weight
         # Sure boxes count by their confidence as well, so that of two that fit, the surer wins.
-        weighted = overlap * confidence
+        weighted = alike * confidence
         least = self._options.min_iou
         for matrix, floor, tracks, boxes in (
             (weighted, least, is_confirmed, is_high),

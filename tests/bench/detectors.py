@@ -248,6 +248,7 @@ def main() -> int:
     """Measure, print and keep."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.detectors", description=__doc__)
     parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--table", action="append", help="only tables whose title begins so")
     parser.add_argument("--int8", action="append", default=[], metavar="NAME=FILE")
     parser.add_argument("--out", type=Path, help="keep the figures here, as JSON")
     args = parser.parse_args()
@@ -265,6 +266,8 @@ def main() -> int:
         "preprocessing at 1080p": lambda: preprocessing(models, 4 * args.rounds),
     }
     for title, measure in measures.items():
+        if args.table and not title.startswith(tuple(args.table)):
+            continue
         tables[title] = measure()
         print(f"\n{title}")
         for row in tables[title]:

@@ -32,6 +32,7 @@ from edge.sinks.mqtt import Options
 from tests.servers import Listener, eventually, mosquitto
 
 N_CAMERAS = 16
+CALM_S = 10.0
 ORIGIN = Origin("bench", "outbox", "0" * 64)
 EVENT = Event(
     camera="camera-0",
@@ -133,7 +134,7 @@ def measure(folder: Path, seconds: float) -> dict[str, Any]:
             "emit_ms": percentiles(took),
         }
         watch = Stopwatch(broker.port)
-        took = emit_all(publisher, int(50 * seconds / N_CAMERAS), N_CAMERAS / 50)
+        took = emit_all(publisher, int(50 * CALM_S / N_CAMERAS), N_CAMERAS / 50)
         eventually(lambda: publisher.stats.depth == 0)
         time.sleep(0.5)
         watch.close()
@@ -149,8 +150,9 @@ def main() -> None:
     """Measure a few times, print and keep all runs."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.outbox")
     parser.add_argument("--folder", type=Path, help="on the disk to be measured")
-    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of 2,500 messages each")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--pause-s", type=float, default=2.0, help="between runs")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     runs = []
@@ -158,6 +160,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=args.folder) as folder:
             runs.append(measure(Path(folder), args.seconds))
             print(json.dumps(runs[-1], indent=1))
+            time.sleep(args.pause_s)
     if args.json:
         args.json.write_text(json.dumps({"runs": runs}, indent=1) + "\n")
 

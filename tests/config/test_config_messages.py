@@ -52,7 +52,7 @@ def _site(case: Path) -> Path:
 
 
 def _check(site: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    status = check.run(argparse.Namespace(config=site, json=False))
+    status = check.run(argparse.Namespace(config=site, json=False, diff=False))
     return f"{capsys.readouterr().err}exit {status}\n"
 
 

@@ -38,8 +38,8 @@ LOOP_S = 9.0
 FPS = 10
 
 
-def walk(path: Path) -> Path:
-    """Nine seconds: a still yard, something dark goes from left to right, a still yard."""
+def walk(path: Path, *, still_s: float = 4.0, moving_s: float = 4.0) -> Path:
+    """A still yard, something dark goes from left to right, a still yard for a second."""
     width, height = 640, 360
     random = np.random.default_rng(5)
     yard = random.integers(90, 140, (height // 8, width // 8), np.uint8).repeat(8, 0).repeat(8, 1)
@@ -47,12 +47,12 @@ def walk(path: Path) -> Path:
         stream = container.add_stream("libx264", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.options = {"g": "20", "bf": "0", "preset": "veryfast", "crf": "18"}
-        for index in range(int(LOOP_S * FPS)):
+        for index in range(int((still_s + moving_s + 1.0) * FPS)):
             picture = np.full((height * 3 // 2, width), 128, np.uint8)
             picture[:height] = yard
             at = index / FPS
-            if 4.0 <= at < 8.0:
-                left = int(width * (0.05 + 0.8 * (at - 4.0) / 4.0))
+            if still_s <= at < still_s + moving_s:
+                left = int(width * (0.05 + 0.8 * (at - still_s) / moving_s))
                 picture[120:260, left : left + 56] = 20
             frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
             frame.pts = index

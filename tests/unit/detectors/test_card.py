@@ -151,3 +151,47 @@ def test_coco_s_numbers_are_where_rf_detr_puts_them() -> None:
         *("person", "car", "stop sign", "toothbrush"),
     )
     assert sum(label.startswith("unused-") for label in labels) == 11
+
+
+MEASURED = {
+    "deimv2-femto": {"fp32", "fp16", "int8"},
+    "yolox-nano": {"fp32", "fp16", "int8"},
+}
+"""Precisions with a measured accuracy, of the models whose weights were at hand."""
+
+PUBLISHED = {"yolox-nano", "yolox-tiny", "yolox-s", "deimv2-femto"}
+"""Models of which a file can be named by its SHA-256; of the others nobody publishes one."""
+
+NAMES = sorted(path.parent.name for path in SHIPPED.glob("*/card.yaml"))
+
+
+def test_there_is_a_card_for_each_model_we_name() -> None:
+    """Eight, no more and no fewer."""
+    assert set(NAMES) == {
+        "deimv2-atto", "deimv2-femto", "rf-detr-nano", "yolo11n", "yolo26n", "yolox-nano",
+        "yolox-s", "yolox-tiny",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_card_has_every_line_somebody_decides_by(name: str) -> None:
+    """Family, input, colours, normalisation, labels, licence, source, hashes, figures, limits."""
+    text = (SHIPPED / name / "card.yaml").read_text("utf-8")
+    card = read_card(SHIPPED / name / "card.yaml")
+    for line in ("family:", "size_wh:", "colour_order:", "letterbox:", "labels:", "spdx:"):
+        assert line in text, f"{line} is written, not left to a default"
+    # YOLOX is fed 0..255 as it is; all others say how they scale.
+    assert ("scale:" in text) == (card.family != "yolox")
+    assert card.licence.url.startswith("https://")
+    assert card.source.startswith("https://")
+    assert bool(card.weights) == (name in PUBLISHED)
+    assert card.weights or (card.obtain and "https://" in card.obtain) or name.startswith("yolo")
+    for accuracy in card.accuracy:
+        assert (accuracy.metric, accuracy.dataset) == ("mAP 50-95", "COCO val2017")
+        assert accuracy.source.startswith("https://")
+    assert {each.precision for each in card.measured} == MEASURED.get(name, set())
+    hashes = {weights.sha256 for weights in card.weights}
+    for each in card.measured:
+        assert each.precision != "fp32" or each.weights in hashes
+    assert "identifies nobody" in " ".join(card.intended_use.split())
+    assert "skin tones" in card.known_limits

@@ -187,8 +187,9 @@ def test_a_closed_path_crosses_an_endless_line_as_often_as_it_comes_back(
 ) -> None:
     """Touching the line between two steps is neither lost nor counted twice."""
     far = 1e4
-    ahead = np.subtract(end, start)
-    first, last = np.array(start) - ahead * far, np.array(end) + ahead * far
+    ahead = (end[0] - start[0], end[1] - start[1])
+    first = (start[0] - ahead[0] * far, start[1] - ahead[1] * far)
+    last = (end[0] + ahead[0] * far, end[1] + ahead[1] * far)
     loop = [*path, path[0]]
     assert sum(crossing(first, last, a, b) for a, b in pairwise(loop)) == 0
 

@@ -50,12 +50,16 @@ from tests.unit.sinks.events_builder import AT, ORIGIN, crossing, stay
 GOLDEN = Path(__file__).parents[2] / "golden" / "messages"
 ID = uuid7(unix_ms(AT), bytes(range(10)))
 BEGAN = uuid7(unix_ms(AT) - 30_000, bytes(range(10, 20)))
+LOST_AT = Stamp("high-street-north", 0, 0.0, AT, 0)
 LOST = condition(
     "camera_lost",
     "begin",
     Stamp("high-street-north", 0, 0.0, AT, 500),
     "no packet for 10 s from 10.0.0.21",
 )
+
+
+DISARMED = replace(condition("rule_disarmed", "begin", LOST_AT, ""), rule="yard-entry")
 
 
 def message(event: Event, **changes: Any) -> EventMessage:
@@ -73,6 +77,22 @@ MESSAGES: dict[str, Message] = {
     ),
     "status_lost": NodeStatus(
         site="westminster", node="cabinet-017", state="lost", online_since=AT, insecure=True
+    ),
+    "status_stopped": NodeStatus(
+        site="westminster", node="cabinet-017", state="stopped", since=AT, insecure=False
+    ),
+    "camera_watching": CameraStatus(
+        site="westminster",
+        node="cabinet-017",
+        camera="high-street-north",
+        state="watching",
+        since=AT,
+    ),
+    "rule_state_disarmed": rule_status(
+        ORIGIN, "high-street-north", "yard-entry", RuleState(False, 0, disarmed_until=AT)
+    ),
+    "rule_disarmed_begin": message(
+        replace(DISARMED, reason="by control-room until 2026-11-23T17:00:00Z: road works")
     ),
     "config_refused": ConfigNotice(
         site="westminster",

@@ -12,21 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.event import RuleState
-from edge.rules import Scene
-from edge.rules.line_crossing import LineCrossing, Options
+from edge.rules import Rule, Scene
+from edge.rules.line_crossing import Options
 from tests.tracks_builder import FPS, Path, a_track, frame_of, frames, judge, stamp
 
 GATE = ((0.2, 0.8), (0.8, 0.8))
 CORNER = ((0.2, 0.8), (0.5, 0.8), (0.5, 0.4))
 
 
-def a_rule(line: Sequence[tuple[float, float]] = GATE, **options: Any) -> LineCrossing:
+def a_rule(line: Sequence[tuple[float, float]] = GATE, **options: Any) -> Rule:
     """A rule on one line."""
     scene = Scene(lines={"gate": tuple(line)})
     return Options(name="gate-in", line="gate", **options).build(scene, "high-street")
 
 
-def directions(*paths: Path, rule: LineCrossing | None = None, after_s: float = 5.0) -> list[str]:
+def directions(*paths: Path, rule: Rule | None = None, after_s: float = 5.0) -> list[str]:
     """Directions of the pulses some walks give."""
     events = judge(rule or a_rule(), frames(*paths, after_s=after_s))
     return [str(event.direction) for event in events]

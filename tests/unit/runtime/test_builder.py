@@ -61,6 +61,7 @@ def test_an_engine_is_built_and_then_used(
             seen.add(str(build))
             niceness = max(niceness, *map(os.getpriority, [os.PRIO_PROCESS], children()))
         time.sleep(0.05)
+    builder.close()
     assert used == [1]
     assert any("is being built: Building the engine, " in text for text in seen)
     assert niceness == 19
@@ -68,7 +69,6 @@ def test_an_engine_is_built_and_then_used(
     assert Builds(models.engines).of(key) is None
     assert "is being built: Building the engine" in caplog.text
     assert f"engine of tiny: {key} is in service" in caplog.text
-    builder.close()
 
 
 def children() -> list[int]:

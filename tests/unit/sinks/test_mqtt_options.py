@@ -60,7 +60,8 @@ def test_mistakes_are_explained_and_no_secret_shown(written: dict[str, Any], wor
 def test_insecure_is_clear_text_off_this_machine(url: str, place: str, is_insecure: bool) -> None:
     """The flag in the status message follows from the url."""
     options = Options(url=url, insecure=is_insecure)
-    assert (options.place, options.is_insecure) == (place, is_insecure)
+    (address,) = options.addresses
+    assert (address.place, address.is_insecure) == (place, is_insecure)
 
 
 def test_options_never_show_the_login() -> None:

@@ -33,6 +33,31 @@ def test_every_frame_comes_out_once_in_order_with_its_time(tmp_path: Path, b_fra
     assert decoder.n_corrupt == 0
 
 
+CUT = {"output_ts_offset": "-0.5", "avoid_negative_ts": "disabled"}
+"""What an editor does who cuts half a second off the start without encoding anew."""
+
+
+def test_what_was_cut_off_the_start_is_not_seen_and_time_begins_after_it(tmp_path: Path) -> None:
+    """A clip cut between keyframes starts, as in every player, with the first picture kept."""
+    clip = encode(tmp_path / "clip.mp4", container_options=CUT)
+    source = recorded(clip).open()
+    decoder = SoftwareDecoder(source.stream)
+    pictures = [p for packet in source.packets() for p in decoder.decode(packet)]
+    pictures += decoder.flush()
+    assert [background_number(p.y) for p in pictures] == list(range(5, 30))
+    assert [round(p.packet.pts, 3) for p in pictures] == [round(i / 10, 3) for i in range(25)]
+    assert decoder.n_corrupt == decoder.n_withheld == 0
+
+
+def test_a_cut_recording_loops_without_a_step_back(tmp_path: Path) -> None:
+    """The cut part is decoded anew in each round, after all that came before."""
+    clip = encode(tmp_path / "clip.mp4", n_frames=10, container_options=CUT)
+    packets = recorded(clip, loop=True).open().packets()
+    pts = [next(packets).pts for _ in range(25)]
+    packets.close()  # type: ignore[attr-defined]
+    assert all(after > before for before, after in pairwise(pts))
+
+
 def test_the_same_recording_gives_the_same_packets(tmp_path: Path) -> None:
     """Nothing of the wall clock gets into a replay."""
     clip = encode(tmp_path / "clip.mp4")

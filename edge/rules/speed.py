@@ -1,0 +1,107 @@
+"""Speed: an object goes faster through a zone than is allowed. Pure; calibrated cameras only.
+
+Measured over the ground from place to place, a moment apart, twice in a row: one jump of a box, or
+of an identity, is no speed. What is told is the lower of the two.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from edge.event import Kind, Phase
+from edge.rules import Scene
+from edge.rules._judge import Qualify, Ruling
+from edge.rules._objects import Seen
+from edge.rules._zone import ZoneJudge, ZoneOptions
+
+KMH = 3.6
+MPH = 0.621371
+
+
+class Options(ZoneOptions):
+    """`speed` in YAML."""
+
+    reports: ClassVar[Kind] = "speeding"
+    needs_ground: ClassVar[bool] = True
+    kind: Literal["speed"] = "speed"
+    limit_kmh: Annotated[
+        float,
+        Field(
+            gt=0.0,
+            le=500.0,
+            description="Greatest allowed speed in km/h; 20 and 30 mph are 32.2 and 48.3 km/h.",
+            examples=[48.3],
+        ),
+    ]
+    seconds: Annotated[
+        float,
+        Field(
+            ge=0.2,
+            le=10.0,
+            description="Each of the two measurements takes this long. Longer errs less, and needs "
+            "a longer zone.",
+        ),
+    ] = 0.5
+
+    def judge(self, scene: Scene) -> Speed:
+        """The kind at work."""
+        return Speed(self, scene)
+
+
+class Speed(ZoneJudge):
+    """Says who is too fast in a zone.
+
+    Args:
+        options: What is watched.
+        scene: Holds the zone, and the ground.
+
+    Raises:
+        ValueError: The camera is not calibrated; `edge check` says so before.
+    """
+
+    def __init__(self, options: Options, scene: Scene) -> None:
+        super().__init__(
+            options,
+            scene,
+            [
+                ("is_timed", "?"), ("holds", "?"), ("was_over", "?"), ("at", "f8"),
+                ("place", "f8", 2), ("kmh", "f8"), ("told", "f8"),
+            ],
+        )  # fmt: skip
+        if scene.ground is None:
+            raise ValueError(f"rule {options.name}: expected a calibrated camera, got none")
+        self._ground = scene.ground
+        self._limit_kmh, self._seconds = options.limit_kmh, options.seconds
+
+    def update(self, seen: Seen, qualify: Qualify) -> Ruling:  # noqa: ARG002 - each for itself
+        """Who was too fast twice in a row, until slow enough twice in a row or out of the zone."""
+        notes, slots = self.notes(seen), seen.slots
+        is_inside = self.inside(seen)
+        metres = self._ground.to_metres(seen.places(self._anchor))
+        is_there = is_inside & np.isfinite(metres[:, 0])
+        is_timed, at = notes["is_timed"][slots], notes["at"][slots]
+        is_due = is_there & is_timed & (seen.now - at >= self._seconds)
+        for row in is_due.nonzero()[0].tolist():
+            slot, moved = slots[row], metres[row] - notes["place"][slots[row]]
+            kmh = float(np.hypot(*moved)) / (seen.now - at[row]) * KMH
+            is_over = kmh > self._limit_kmh
+            if is_over == notes["was_over"][slot]:
+                notes["holds"][slot] = is_over
+            notes["told"][slot] = min(kmh, notes["kmh"][slot])
+            notes["was_over"][slot], notes["kmh"][slot] = is_over, kmh
+        starts = is_there & (is_due | ~is_timed)
+        notes["at"][slots[starts]], notes["place"][slots[starts]] = seen.now, metres[starts]
+        notes["is_timed"][slots] = is_there
+        left = slots[~is_inside]
+        notes["holds"][left] = notes["was_over"][left] = False
+        return Ruling(notes["holds"][slots])
+
+    def reason(self, slot: int, phase: Phase) -> str:
+        """How fast, when it begins."""
+        if phase != "begin":
+            return ""
+        kmh = float(self._notes["told"][slot])
+        return f"{kmh:.0f} km/h ({kmh * MPH:.0f} mph) where {self._limit_kmh:g} km/h are allowed"

@@ -1,0 +1,142 @@
+"""Arming: which rules of one camera are disarmed, until when, and what that keeps back.
+
+Pure but for its lock: time comes in with each call, as a stamp of the box's own clocks. What is
+begun while a rule is disarmed is not forgotten: if it still goes on when the rule is armed again,
+it is said then. Nothing of it outlives the process: after a restart every rule is armed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from edge.event import Event, Phase, condition
+from edge.frame import Stamp
+
+KEY = "disarmed"
+"""Joins begin and end of a disarming; no rule uses it, for theirs are of other kinds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disarming:
+    """One rule's events are kept back.
+
+    Attributes:
+        rule: The rule's name.
+        ends_at: When it ends by itself, on the monotonic clock, in seconds.
+        until: The same in UTC, for people.
+        words: By whom and why.
+    """
+
+    rule: str
+    ends_at: float
+    until: datetime
+    words: str
+
+
+class Arming:
+    """The disarmings of one camera. Safe from any thread.
+
+    Args:
+        inherited: Disarmings that began before a reload and go on.
+    """
+
+    def __init__(self, inherited: Iterable[Disarming] = ()) -> None:
+        self._lock = threading.Lock()
+        self._disarmed: dict[str, Disarming] = {}
+        self._unsaid: dict[tuple[str, str], Event] = {}  # begun, and kept back
+        self._inherited = tuple(inherited)
+        self.n_withheld = 0
+
+    def until(self, rule: str) -> datetime | None:
+        """When a rule will be armed again; None while it is armed."""
+        with self._lock:
+            found = self._disarmed.get(rule)
+            return found.until if found else None
+
+    @property
+    def disarmings(self) -> tuple[Disarming, ...]:
+        """All there are."""
+        with self._lock:
+            return tuple(self._disarmed.values())
+
+    def start(self, now: Stamp) -> list[Event]:
+        """Take up what was inherited."""
+        inherited, self._inherited = self._inherited, ()
+        return [event for disarming in inherited for event in self.disarm(disarming, now)]
+
+    def disarm(self, disarming: Disarming, now: Stamp) -> list[Event]:
+        """Keep a rule's events back from now on; a disarming under way is replaced.
+
+        Returns:
+            What says so.
+        """
+        with self._lock:
+            events = []
+            if disarming.rule in self._disarmed:
+                events.append(_said(disarming.rule, "end", now, "disarmed anew"))
+            self._disarmed[disarming.rule] = disarming
+            return [*events, _said(disarming.rule, "begin", now, disarming.words)]
+
+    def arm(self, rule: str, now: Stamp, reason: str) -> list[Event]:
+        """End a disarming.
+
+        Returns:
+            What says so, and what began meanwhile and still goes on; nothing where it was armed.
+        """
+        with self._lock:
+            return self._end(rule, now, reason)
+
+    def expire(self, now: Stamp) -> list[Event]:
+        """End what is over; cheap enough for every frame."""
+        if not self._disarmed:
+            return []
+        with self._lock:
+            over = [name for name, found in self._disarmed.items() if now.pts >= found.ends_at]
+            return [event for name in over for event in self._end(name, now, "its time is over")]
+
+    def close(self, now: Stamp, reason: str) -> list[Event]:
+        """End all, after the rules have said their last; what was kept back stays so."""
+        with self._lock:
+            self._unsaid.clear()
+            names = tuple(self._disarmed)
+            return [event for name in names for event in self._end(name, now, reason)]
+
+    def pass_on(self, events: Sequence[Event]) -> Sequence[Event]:
+        """What of some rules' events may be said; the rest is counted."""
+        if not self._disarmed and not self._unsaid:
+            return events
+        with self._lock:
+            return [event for event in events if self._may_pass(event)]
+
+    def _may_pass(self, event: Event) -> bool:
+        place = (event.rule, event.key)
+        if event.phase == "end" and place in self._unsaid:
+            del self._unsaid[place]
+            self.n_withheld += 1
+            return False
+        is_withheld = place in self._unsaid or (
+            event.rule in self._disarmed and event.phase in ("begin", "pulse")
+        )
+        if is_withheld:
+            self.n_withheld += 1
+            if event.phase == "begin":
+                self._unsaid[place] = event
+        # The end of what was said before passes: every begin has one.
+        return not is_withheld
+
+    def _end(self, rule: str, now: Stamp, reason: str) -> list[Event]:
+        if self._disarmed.pop(rule, None) is None:
+            return []
+        going_on = [place for place in self._unsaid if place[0] == rule]
+        late = [
+            replace(self._unsaid.pop(place), reason="began while the rule was disarmed")
+            for place in going_on
+        ]
+        return [_said(rule, "end", now, reason), *late]
+
+
+def _said(rule: str, phase: Phase, now: Stamp, reason: str) -> Event:
+    return replace(condition("rule_disarmed", phase, now, reason), rule=rule, key=KEY)

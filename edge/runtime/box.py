@@ -1,0 +1,115 @@
+"""Box: the hands of the commands, for the configuration in force.
+
+Boundary: between `edge.commands`, which decide, and the service, which does. Called from the desk's
+thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+
+from edge.commands import Caller, CommandFailed, Picture, Replay
+from edge.errors import SinkError
+from edge.event import RuleState
+from edge.runtime.arming import Disarming
+from edge.runtime.camera import Camera
+from edge.runtime.service import Service
+from edge.sinks import Publisher
+from edge.sinks.mqtt import MqttSink
+from edge.snapshot import jpeg
+
+SNAPSHOT_S = 6.0
+"""Longest wait for a picture: an idle camera is looked at once a keyframe, at most 2.5 s apart."""
+
+
+class LocalBox:
+    """This box.
+
+    Args:
+        service: Its cameras.
+        publisher: What delivered messages can be sent again through.
+        reload: Reads the configuration again; gives the short hash of the one in force, or raises
+            `CommandFailed`.
+    """
+
+    def __init__(self, service: Service, publisher: Publisher, reload: Callable[[], str]) -> None:
+        self._service = service
+        self._publisher = publisher
+        self._reload = reload
+
+    def look(self) -> dict[str, str]:
+        """State of every camera, by id."""
+        return {camera.name: camera.status.state for camera in self._service.cameras}
+
+    def snapshot(self, camera: str, max_bytes: int) -> Picture:
+        """The camera's next picture.
+
+        Raises:
+            CommandFailed: There is no such camera, or it shows no picture.
+        """
+        watched = self._camera(camera)
+        frame = watched.next_picture(SNAPSHOT_S)
+        if frame is None:
+            status = watched.status
+            raise CommandFailed(
+                f"camera {camera} showed no picture within {SNAPSHOT_S:.0f} s: "
+                f"{status.state} {status.why}".strip()
+            )
+        coded, size_wh = jpeg(frame, max_bytes)
+        return Picture(coded, frame.stamp, size_wh)
+
+    def disarm(self, camera: str, rule: str, seconds: int, by: Caller, why: str) -> datetime:
+        """Keep a rule's events back.
+
+        Raises:
+            CommandFailed: There is no such camera or rule.
+        """
+        watched = self._camera(camera)
+        _check_rule(watched, rule)
+        until = datetime.now(timezone.utc) + timedelta(seconds=seconds)
+        words = f"by {by} until {until:%Y-%m-%dT%H:%M:%SZ}" + (f": {why}" if why else "")
+        watched.disarm(Disarming(rule, time.monotonic() + seconds, until, words))
+        return until
+
+    def arm(self, camera: str, rule: str, by: Caller) -> RuleState:
+        """Let a rule's events out again.
+
+        Raises:
+            CommandFailed: There is no such camera or rule.
+        """
+        watched = self._camera(camera)
+        _check_rule(watched, rule)
+        return watched.arm(rule, f"armed by {by}")
+
+    def reload(self) -> str:
+        """Read the configuration again."""
+        return self._reload()
+
+    def replay(self, start: int | datetime) -> Replay:
+        """Send delivered messages again through the broker they went to.
+
+        Raises:
+            CommandFailed: They cannot be read.
+        """
+        for outlet in self._publisher.outlets:
+            if isinstance(outlet, MqttSink):
+                try:
+                    return Replay(*outlet.replay(start))
+                except SinkError as exc:
+                    raise CommandFailed(str(exc)) from exc
+        raise CommandFailed("nothing here sends to a broker")
+
+    def _camera(self, name: str) -> Camera:
+        cameras = {camera.name: camera for camera in self._service.cameras}
+        if name not in cameras:
+            known = ", ".join(sorted(cameras)) or "none"
+            raise CommandFailed(f"no camera {name} is being watched; there are: {known}")
+        return cameras[name]
+
+
+def _check_rule(camera: Camera, rule: str) -> None:
+    if rule not in camera.rules:
+        known = ", ".join(camera.rules) or "none"
+        raise CommandFailed(f"camera {camera.name} has no rule {rule}; there are: {known}")

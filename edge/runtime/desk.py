@@ -1,0 +1,210 @@
+"""Desk: takes commands from the broker one at a time, answers each, logs each, counts each.
+
+Boundary: one thread. The sink's thread hands over what came and goes on; `edge.commands` decides;
+the answer goes back through the sink it came from.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import partial
+
+from edge.commands import (
+    Admitted,
+    Box,
+    CommandFailed,
+    Gate,
+    Options,
+    Outcome,
+    Picture,
+    Reply,
+    run,
+)
+from edge.config import Appliance
+from edge.message import encode
+from edge.sinks import Incoming, Post, Publisher
+from edge.sinks.mqtt import MqttSink
+
+_log = logging.getLogger("edge.commands")
+
+_MOST_WAITING = 32
+_LOG_EVERY_S = 1.0  # for each way of being refused: a flood must not fill the journal
+
+Answer = Callable[[Iterable[Post]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A command on the desk, and where its answer goes."""
+
+    incoming: Incoming
+    answer: Answer
+
+
+class Desk:
+    """Works until closed.
+
+    Args:
+        box: What commands can do.
+        publisher: Who is speaking, and through what.
+    """
+
+    def __init__(self, box: Box, publisher: Publisher) -> None:
+        self._box = box
+        self._publisher = publisher
+        self._root = ""
+        self._gate = Gate(Options(allow=("ping",)), datetime.now(timezone.utc))
+        self._is_open = False
+        self._counts: Counter[str] = Counter()
+        self._quiet: dict[str, tuple[float, int]] = {}
+        self._waiting: queue.Queue[_Waiting | None] = queue.Queue(_MOST_WAITING)
+        self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
+        self._thread.start()
+
+    def hear(self, appliance: Appliance) -> None:
+        """Hear what a configuration allows, on every broker it has; the ids seen are remembered."""
+        self._root = appliance.mqtt.root
+        self._is_open = appliance.commands is not None
+        if appliance.commands is None:
+            return
+        self._gate.options = appliance.commands
+        for outlet in self._publisher.outlets:
+            if isinstance(outlet, MqttSink):
+                outlet.hear(("cmd/+", "cmd/+/+"), partial(self.take, answer=outlet.answer))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Commands since the start, by what became of them."""
+        return dict(self._counts)
+
+    def take(self, incoming: Incoming, answer: Answer) -> None:
+        """Take what came from the broker; never waits."""
+        if not self._is_open:
+            return
+        try:
+            self._waiting.put_nowait(_Waiting(incoming, answer))
+        except queue.Full:
+            why = f"{_MOST_WAITING} commands wait already: send fewer"
+            self._close(_Waiting(incoming, answer), "busy", why, "")
+
+    def close(self) -> None:
+        """Let the command under way end, in a bounded time."""
+        self._is_open = False
+        while not self._waiting.empty():
+            self._waiting.get_nowait()
+        self._waiting.put(None)
+        self._thread.join(2.0)
+
+    def _run(self) -> None:
+        while (waiting := self._waiting.get()) is not None:
+            try:
+                self._obey(waiting)
+            except Exception:  # noqa: BLE001 - it is logged and answered
+                # A fault of ours in one command must not leave the next ones unanswered.
+                _log.exception("fault in a command, please report it")
+                self._close(waiting, "failed", "a fault in this box; its log has it", "")
+
+    def _obey(self, waiting: _Waiting) -> None:
+        incoming = waiting.incoming
+        levels = incoming.topic.partition("/cmd/")[2]
+        judged = self._gate.admit(
+            levels,
+            incoming.payload,
+            datetime.now(timezone.utc),
+            is_retained=incoming.is_retained,
+            properties=dict(incoming.properties),
+        )
+        if not isinstance(judged, Admitted):
+            self._close(waiting, judged.outcome, judged.why, judged.id)
+            return
+        request = judged.request
+        about = request.model_dump(exclude={"v", "id", "at"}, exclude_none=True)
+        words = f"{judged.verb} {about or ''} from {judged.caller}, id {request.id}"
+        try:
+            result = run(judged.verb, request, judged.caller, self._box)
+        except CommandFailed as failed:
+            _log.warning("command %s, sent %s: %s", words, request.at, failed)
+            self._close(waiting, "failed", str(failed), request.id)
+            return
+        _log.info("command %s, sent %s: done", words, request.at)
+        self._counts["done"] += 1
+        if isinstance(result, Picture):
+            self._send(waiting, [self._picture(waiting, judged, result)])
+        else:
+            told = result.model_dump(mode="json", exclude_none=True)
+            reply = self._reply(incoming, "done", request.id)
+            self._send(waiting, [self._post(incoming, reply.model_copy(update={"result": told}))])
+
+    def _close(self, waiting: _Waiting, outcome: Outcome, why: str, id_: str) -> None:
+        """Answer, count and log a command that was not done."""
+        self._counts[outcome] += 1
+        self._say(outcome, waiting.incoming, why)
+        reply = self._reply(waiting.incoming, outcome, id_).model_copy(update={"why": why})
+        self._send(waiting, [self._post(waiting.incoming, reply)])
+
+    def _say(self, outcome: Outcome, incoming: Incoming, why: str) -> None:
+        now = time.monotonic()
+        quiet_until, n_unsaid = self._quiet.get(outcome, (0.0, 0))
+        if now < quiet_until:
+            self._quiet[outcome] = quiet_until, n_unsaid + 1
+            return
+        self._quiet[outcome] = now + _LOG_EVERY_S, 0
+        more = f" (and {n_unsaid} more since)" if n_unsaid else ""
+        _log.warning("command on %r: %s: %s%s", incoming.topic[-80:], outcome, why, more)
+
+    def _reply(self, incoming: Incoming, outcome: Outcome, id_: str) -> Reply:
+        origin = self._publisher.origin
+        verb = incoming.topic.partition("/cmd/")[2].partition("/")[0]
+        return Reply(
+            site=origin.site,
+            node=origin.node,
+            verb=verb[:32],
+            id=id_ or None,
+            at=datetime.now(timezone.utc),
+            ok=outcome == "done",
+            outcome=outcome,
+        )
+
+    def _send(self, waiting: _Waiting, posts: list[Post]) -> None:
+        topic = waiting.incoming.response_topic
+        if not topic:
+            return
+        if not self._may_answer(topic) or not waiting.answer(posts):
+            self._counts["unanswered"] += 1
+
+    def _may_answer(self, topic: str) -> bool:
+        """Whether a topic is one for answers: nobody has us speak where our own messages are."""
+        is_plain = len(topic) <= 256 and not set(topic) & set("+#\0") and topic[0] != "$"
+        return is_plain and not f"{topic}/".startswith(f"{self._root}/v1/")
+
+    @staticmethod
+    def _post(incoming: Incoming, reply: Reply) -> Post:
+        return Post(incoming.response_topic, encode(reply), correlation=incoming.correlation)
+
+    @staticmethod
+    def _picture(waiting: _Waiting, admitted: Admitted, picture: Picture) -> Post:
+        stamp = picture.stamp
+        width, height = picture.size_wh
+        properties = (
+            ("verb", admitted.verb),
+            ("id", admitted.request.id),
+            ("camera", stamp.camera),
+            ("at", stamp.captured_at.astimezone(timezone.utc).isoformat(timespec="milliseconds")),
+            ("clock_ms", str(stamp.clock_ms)),
+            ("size", f"{width}x{height}"),
+        )
+        incoming = waiting.incoming
+        return Post(
+            incoming.response_topic,
+            picture.jpeg,
+            "image/jpeg",
+            correlation=incoming.correlation,
+            properties=properties,
+        )

@@ -1,0 +1,120 @@
+"""Scenes with exact truth, seen exactly and through the tracker with noise and missing boxes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge.options import kinds
+from edge.rules import Rule, Scene
+from tests.scenes.stories import exact, followed
+from tests.tracks_builder import Path, a_track, judge, stamp
+
+SCENE = Scene(
+    zones={"yard": ((0.2, 0.4), (0.9, 0.4), (0.9, 0.95), (0.2, 0.95))},
+    lines={"gate": ((0.2, 0.7), (0.8, 0.7))},
+)
+ROOM = kinds("edge.rules")
+CAR = (0.12, 0.14)
+
+DOWN = a_track().at(0, 0.5, 0.5).to(4, 0.5, 0.92)
+WOBBLES = a_track().at(0, 0.5, 0.55).to(1, 0.5, 0.7).stays(20)
+BAG = a_track(9, "suitcase", (0.03, 0.06)).at(3, 0.46, 0.71)
+OWNER = a_track(1).at(0, 0.3, 0.7).to(3, 0.45, 0.7).stays(5)
+VISIT = a_track().at(0, 0.1, 0.7).to(3, 0.5, 0.7).stays(10).to(14, 0.97, 0.7).stays(17)
+
+
+def parked(seconds: float) -> Path:
+    """A car that comes, stands for so long, and goes."""
+    arrives = a_track(1, "car", CAR).at(0, 0.1, 0.7).to(4, 0.5, 0.7)
+    return arrives.stays(4 + seconds).to(8 + seconds, 1.0, 0.7)
+
+
+STORIES: dict[str, tuple[str, dict[str, Any], tuple[Path, ...], list[str]]] = {
+    "hidden by a post while it crosses": (
+        "line_crossing", {"line": "gate"}, (DOWN.without(1.5, 2.4),), ["pulse"],
+    ),
+    "stands on the line and turns back": (
+        "line_crossing", {"line": "gate"}, (WOBBLES.to(22, 0.5, 0.45),), [],
+    ),
+    "stands on the line and goes on": (
+        "line_crossing", {"line": "gate"}, (WOBBLES.to(22, 0.5, 0.92),), ["pulse"],
+    ),
+    "two meet at the line and part": (
+        "line_crossing", {"line": "gate"},
+        (
+            a_track(1).at(0, 0.4, 0.45).to(3, 0.4, 0.62).stays(8).to(11, 0.4, 0.45),
+            a_track(2).at(0, 0.5, 0.93).to(3, 0.5, 0.78).stays(8).to(11, 0.5, 0.93),
+        ),
+        [],
+    ),
+    "two meet at the line and go on": (
+        "line_crossing", {"line": "gate"},
+        (
+            a_track(1).at(0, 0.4, 0.45).to(3, 0.4, 0.62).stays(8).to(11, 0.4, 0.93),
+            a_track(2).at(0, 0.5, 0.93).to(3, 0.5, 0.78).stays(8).to(11, 0.5, 0.45),
+        ),
+        ["pulse", "pulse"],
+    ),
+    "a bag is left": (
+        "object_abandoned", {"zone": "yard", "seconds": 10},
+        (OWNER.to(8, 0.85, 0.7).to(11, 0.85, 0.45), BAG.stays(40)), ["begin", "end"],
+    ),
+    "its owner stays": (
+        "object_abandoned", {"zone": "yard", "seconds": 10},
+        (OWNER.stays(40), BAG.stays(40)), [],
+    ),
+    "its owner is back in time": (
+        "object_abandoned", {"zone": "yard", "seconds": 20},
+        (OWNER.to(8, 0.85, 0.7).to(12, 0.45, 0.7).stays(40), BAG.stays(40)), [],
+    ),
+    "its owner is back late": (
+        "object_abandoned", {"zone": "yard", "seconds": 10},
+        (OWNER.to(8, 0.85, 0.7).stays(30).to(34, 0.45, 0.7).stays(44), BAG.stays(44)),
+        ["begin", "end"],
+    ),
+    "a car stops for 59 seconds": ("stopped_vehicle", {"zone": "yard"}, (parked(59),), []),
+    "a car stops for 61 seconds": (
+        "stopped_vehicle", {"zone": "yard"}, (parked(61),), ["begin", "end"],
+    ),
+    "unseen for two seconds in a zone": (
+        "zone_entry", {"zone": "yard"}, (VISIT.without(5, 6.8),), ["begin", "end"],
+    ),
+    "unseen for one and a half in a zone": (
+        "zone_entry", {"zone": "yard"}, (VISIT.without(5, 6.3),), ["begin", "end"],
+    ),
+}  # fmt: skip
+
+
+def rule_of(kind: str, options: dict[str, Any]) -> Rule:
+    """The real rule."""
+    made = ROOM[kind].model_validate({"name": "r"} | options, strict=False)
+    rule: Rule = made.build(SCENE, "c")  # type: ignore[attr-defined]
+    return rule
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_story_seen_exactly(story: str) -> None:
+    """Exactly what happened is reported."""
+    kind, options, paths, expected = STORIES[story]
+    events = judge(rule_of(kind, options), exact(*paths, after_s=35))
+    assert [event.phase for event in events] == expected
+
+
+# With boxes missing before and after it, two seconds become more than any rule bridges.
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("story", sorted(STORIES.keys() - {"unseen for two seconds in a zone"}))
+def test_a_story_seen_by_a_detector(story: str, seed: int) -> None:
+    """Noise of every edge and a tenth of the boxes missing change nothing."""
+    kind, options, paths, expected = STORIES[story]
+    events = judge(rule_of(kind, options), followed(*paths, seed=seed, after_s=35))
+    assert [event.phase for event in events] == expected
+
+
+def test_the_time_of_a_stop_is_right_to_a_second() -> None:
+    """The car of 61 seconds came to rest at 4 s: it is told at 64 s, and ends as it leaves."""
+    begin, end = judge(rule_of("stopped_vehicle", {"zone": "yard"}), exact(parked(61)))
+    times = [(event.at - stamp(0).captured_at).total_seconds() for event in (begin, end)]
+    assert np.allclose(times, (64.0, 66.0), atol=1.5)
