@@ -1,5 +1,4 @@
-"""The device page: what the box sees and does, for whoever stands before it or is let in.
+"""The device page's gate: who may come in, and how long they stay. The page itself is to come.
 
-Boundary: a room of its own beside the flow. It shows what the runtime tells it and asks the runtime
-for changes; nothing in the flow waits for it, and nothing is decoded or drawn while nobody looks.
+Boundary: a room of its own beside the flow; nothing in the flow waits for it.
 """

@@ -1,7 +1,6 @@
 """Users: who may see the device page, and who may change things on it.
 
-Boundary: one file in `storage.path`, written by `edge user` on the box and readable by the service
-alone. There is no user until somebody makes one, and no password but the one they chose; it is kept
+Boundary: one file in `storage.path`, written on the box and readable by the service alone. There is no user until somebody makes one, and no password but the one they chose; it is kept
 as a scrypt hash.
 
 Source:
@@ -80,8 +79,8 @@ class Users:
             self._users, self._read_at = {}, -1
         except (OSError, ValueError, KeyError, TypeError) as why:
             raise InputError(
-                f"{self.file} cannot be used ({type(why).__name__}); make the users anew: "
-                f"rm {self.file}; edge user add NAME --config DIR"
+                f"{self.file} cannot be used ({type(why).__name__}); remove it, and make the "
+                "users anew"
             ) from why
         return tuple(self._users[name] for name in sorted(self._users))
 

@@ -40,7 +40,7 @@ def test_the_error_and_the_detail_are_shown() -> None:
     first, second = described(camera(five))
     assert first.startswith("gate: calibrated from 5 points, error 0.41 m")
     assert second.startswith("gate: zone 'yard' shows ")
-    assert " px/m (2015: detect to observe; 2025: outline to discern)" in second
+    assert " px/m (2015: detect to observe; 2025: overview to discern)" in second
 
 
 def test_what_cannot_be_known_is_said() -> None:

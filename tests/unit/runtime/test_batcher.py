@@ -497,7 +497,7 @@ def test_one_track_and_one_incident_go_on_over_three_engines(tmp_path: Path) -> 
         batchers[0].run({"nonsense": np.zeros(1)})
     assert eventually(lambda: batchers[0].n_rebuilds == 1)
     watch(16, is_there=True)
-    watch(80, is_there=False)
+    watch(320, is_there=False)  # what stood still is waited for half a minute
 
     events = [event for step in steps for event in step.events]
     assert [event.phase for event in events] == ["begin", "end"]

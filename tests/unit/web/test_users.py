@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import json
-import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.cli import main
 from edge.errors import InputError
 from edge.web.users import Users, hashed, weakness
 
-GOOD = Path(__file__).resolve().parents[2] / "config" / "good"
 PASSWORD = "correct horse battery"  # noqa: S105
 OTHER = "another long password"
 
@@ -86,28 +81,3 @@ def test_any_password_has_a_hash(password: str) -> None:
     """Each with a salt of its own."""
     assert hashed(password) != hashed(password)
     assert isinstance(weakness(password), str)
-
-
-def test_the_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Add, list, remove, as somebody at the box does."""
-    site = Path(shutil.copytree(GOOD, tmp_path / "site"))
-    with (site / "appliance.yaml").open("a") as appliance:
-        appliance.write("storage: {path: var}\n")
-    config = ["--config", str(site)]
-
-    monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\n"))
-    assert main(["user", "add", "sam", "--role", "technician", "--stdin", *config]) == 0
-    capsys.readouterr()
-    assert main(["user", "list", "--json", *config]) == 0
-    assert json.loads(capsys.readouterr().out) == [{"name": "sam", "role": "technician"}]
-
-    answers = iter([PASSWORD, OTHER])
-    monkeypatch.setattr("getpass.getpass", lambda _prompt: next(answers))
-    assert main(["user", "add", "kim", *config]) == 2
-    assert "the two passwords differ" in capsys.readouterr().err
-
-    assert main(["user", "remove", "sam", *config]) == 0
-    assert main(["user", "remove", "sam", *config]) == 2
-    assert "there is nobody" in capsys.readouterr().err
