@@ -1,7 +1,8 @@
 """Users: who may see the device page, and who may change things on it.
 
-Boundary: one file in `storage.path`, written on the box and readable by the service alone. There is no user until somebody makes one, and no password but the one they chose; it is kept
-as a scrypt hash.
+Boundary: one file in `storage.path`, written on the box and readable by the service alone. There is
+no user until somebody makes one, and no password but the one they chose; it is kept as a scrypt
+hash.
 
 Source:
     RFC 7914 (scrypt); ETSI EN 303 645, 5.1 (no universal default passwords).
