@@ -139,8 +139,9 @@ class Annotator:
 def caption(event: Event) -> str:
     """One event in one line, for people."""
     who = ", ".join(f"{o.label} {o.track}" for o in event.objects)
-    parts = [event.kind, event.phase, event.where, event.direction or "", who, event.reason]
-    return " ".join(part for part in parts if part)
+    parts = [event.kind, event.phase, event.where, event.direction or "", who]
+    said = " ".join(part for part in parts if part)
+    return f"{said}: {event.reason}" if event.reason else said
 
 
 def bgr(frame: Frame) -> Image:
@@ -173,6 +174,9 @@ def _tint(image: Image, corners: NDArray[np.int32], colour: tuple[int, int, int]
 def _write(
     image: Image, text: str, at: tuple[int, int], unit: int, colour: tuple[int, int, int]
 ) -> None:
-    at = (max(at[0], 2), max(at[1], 10 * unit))
-    for ink, thickness in (((0, 0, 0), 3 * unit), (colour, unit)):
-        cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.38 * unit, ink, thickness)
+    x, y = max(at[0], 2), max(at[1], 10 * unit)
+    # The edge is the same text moved: a thicker one has wider letters in newer OpenCV.
+    edge = [(dx, dy, (0, 0, 0)) for dx in (-unit, 0, unit) for dy in (-unit, 0, unit)]
+    for dx, dy, ink in [*edge, (0, 0, colour)]:
+        place = (x + dx, y + dy)
+        cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.38 * unit, ink, unit)
