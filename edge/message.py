@@ -1,7 +1,7 @@
 """Message: an event with a number and an address, in the form that leaves the box.
 
 Pure: time, randomness and numbers come in as arguments; `edge.sinks._outbox` supplies them. This
-file is the wire contract: field names, their order and the topics may only be added to. A field
+file and `edge.topics` are the wire contract: field names and their order may only be added to. A field
 that has nothing to say is left out, never null. Readers ignore fields they do not know.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from re import fullmatch
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import (
@@ -32,14 +31,6 @@ MAX_BYTES = 8192
 
 MAX_REASON = 300
 """Longest `reason` or `why` in characters: a library's error text may be a page long."""
-
-STATUS = "status"
-HEALTH = "health"
-ABOUT = "about"
-AUDIT = "audit"
-DOCTOR = "doctor"
-"""An empty message, not retained, with which `edge doctor` asks whether this box may publish."""
-CONFIG = "config"
 
 
 def shortened(words: str) -> str:
@@ -336,39 +327,6 @@ class Origin:
     config: str
 
 
-def uuid7(unix_ms: int, randomness: bytes) -> str:
-    """Make a time-ordered identifier.
-
-    Args:
-        unix_ms: Milliseconds since 1970; the upper 48 bits.
-        randomness: At least 10 bytes, of which 74 bits are used.
-
-    Returns:
-        The canonical text form, lower case.
-
-    Raises:
-        ValueError: Fewer than 10 random bytes, or a time that 48 bits cannot hold.
-
-    Source:
-        RFC 9562, section 5.7.
-    """
-    if len(randomness) < 10:
-        raise ValueError(f"uuid7 needs 10 random bytes, got {len(randomness)}")
-    if not 0 <= unix_ms < 1 << 48:
-        raise ValueError(f"uuid7 needs a time from 1970 to year 10889, got {unix_ms} ms")
-    rand_a = int.from_bytes(randomness[:2], "big") & 0x0FFF
-    rand_b = int.from_bytes(randomness[2:10], "big") & (1 << 62) - 1
-    value = unix_ms << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | rand_b
-    digits = f"{value:032x}"
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-
-
-def unix_ms(at: datetime) -> int:
-    """Milliseconds since 1970 of an aware time, without a float's rounding."""
-    since = at.astimezone(timezone.utc) - datetime(1970, 1, 1, tzinfo=timezone.utc)
-    return (since.days * 86400 + since.seconds) * 1000 + since.microseconds // 1000
-
-
 def compose(
     event: Event,
     origin: Origin,
@@ -447,44 +405,6 @@ def message_schema(kind: type[Message]) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def node_topic(origin: Origin, subtopic: str) -> str:
-    """Topic of one node, below the broker's root.
-
-    Args:
-        origin: Whose topic.
-        subtopic: Below the node, such as `status` or what the functions below give.
-
-    Raises:
-        ValueError: The site or node cannot stand in a topic.
-    """
-    return f"v1/{_level(origin.site)}/{_level(origin.node)}/{subtopic}"
-
-
-def camera_status_topic(camera: str) -> str:
-    """Subtopic of a camera's retained status."""
-    return f"camera/{_level(camera)}/status"
-
-
-def event_topic(camera: str, kind: Kind) -> str:
-    """Subtopic of a camera's events of one kind; the last level is the message's `kind`."""
-    return f"camera/{_level(camera)}/event/{kind}"
-
-
-def live_topic(topic: str) -> str:
-    """Where the early copy of an event message goes, given the topic of the message itself."""
-    return topic.replace("/event/", "/live/", 1)
-
-
-def rule_state_topic(camera: str, rule: str) -> str:
-    """Subtopic of a rule's retained state."""
-    return f"camera/{_level(camera)}/state/{_level(rule)}"
-
-
-def command_topic(verb: str) -> str:
-    """Subtopic on which the node takes one command."""
-    return f"cmd/{_level(verb)}"
-
-
 def rule_status(origin: Origin, camera: str, rule: str, state: RuleState) -> RuleStatus:
     """A rule's state with its address."""
     return RuleStatus(
@@ -498,19 +418,6 @@ def rule_status(origin: Origin, camera: str, rule: str, state: RuleState) -> Rul
         withheld=state.n_withheld,
         disarmed_until=state.disarmed_until,
     )
-
-
-def is_level(name: str) -> bool:
-    """Whether a name can stand as one level of a topic."""
-    return fullmatch("[a-z0-9-]{1,32}", name) is not None
-
-
-def _level(name: str) -> str:
-    if not is_level(name):
-        raise ValueError(
-            f"topic level {name!r}: expected 1 to 32 characters from a-z, 0-9 and '-'; rename it"
-        )
-    return name
 
 
 def _seen(sighting: Sighting) -> SeenObject:

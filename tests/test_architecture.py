@@ -19,6 +19,8 @@ PURE = [
     "tracks.py",
     "event.py",
     "message.py",
+    "topics.py",
+    "uuid7.py",
     "contract.py",
     "ledger.py",
     "site/watching.py",

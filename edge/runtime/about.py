@@ -9,19 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 from edge import __version__
 from edge.config import Config
 from edge.detections import ModelRef
-from edge.message import (
-    About,
-    BrokerHealth,
-    CameraAbout,
-    ModelAbout,
-    Origin,
-    RuleAbout,
-    camera_status_topic,
-    is_level,
-    rule_state_topic,
-)
+from edge.message import About, BrokerHealth, CameraAbout, ModelAbout, Origin, RuleAbout
 from edge.sinks import Publisher
 from edge.sinks.mqtt import MqttSink
+from edge.topics import camera_status_topic, is_level, rule_state_topic
 
 _LIBRARIES = (
     "av", "numpy", "onnxruntime", "opencv-python-headless", "openvino", "paho-mqtt", "scipy",

@@ -22,7 +22,6 @@ from edge.commands import CommandFailed
 from edge.config import Config, ConfigUnusable, Problem, load
 from edge.config.history import History
 from edge.errors import EdgeError
-from edge.message import CONFIG
 from edge.runtime import supervisor
 from edge.runtime.box import LocalBox
 from edge.runtime.desk import Desk
@@ -30,6 +29,7 @@ from edge.runtime.memory import share_one_heap
 from edge.runtime.notice import in_force, refused
 from edge.runtime.service import Service, origin_of
 from edge.sinks import Publisher, open_publisher
+from edge.topics import CONFIG
 
 log = logging.getLogger("edge.daemon")
 

@@ -14,15 +14,7 @@ from edge.config.schema import Camera as CameraOptions
 from edge.detectors import Backend, Engine, Load, Models, NetworkOptions, open_engine
 from edge.errors import ModelMismatch
 from edge.event import RuleState
-from edge.message import (
-    CameraStatus,
-    Health,
-    Origin,
-    camera_status_topic,
-    is_level,
-    rule_state_topic,
-    rule_status,
-)
+from edge.message import CameraStatus, Health, Origin, rule_status
 from edge.runtime.about import about, broker_health, retained_topics
 from edge.runtime.arming import Disarming
 from edge.runtime.batcher import Batcher
@@ -33,6 +25,7 @@ from edge.runtime.reader import Reader
 from edge.runtime.standing import Status
 from edge.runtime.wiring import pipeline_of
 from edge.sinks import Publisher
+from edge.topics import camera_status_topic, is_level, rule_state_topic
 
 log = logging.getLogger("edge.service")
 

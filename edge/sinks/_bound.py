@@ -12,10 +12,11 @@ import sqlite3
 from datetime import datetime
 
 from edge.event import Event, Kind, Lost
-from edge.message import Origin, is_level, lost_messages
+from edge.message import Origin, lost_messages
 from edge.sinks import _incidents, _messages
 from edge.sinks._messages import RANKS
 from edge.sinks._store import Stored, Transaction
+from edge.topics import is_level
 
 KIND: Kind = "events_dropped"
 

@@ -17,12 +17,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge.message import live_topic
 from edge.sinks import _words
 from edge.sinks._link import LinkDown, LinkRecord
 from edge.sinks._outbox import Outbox
 from edge.sinks._session import Session
 from edge.sinks._states import States
+from edge.topics import live_topic
 
 _log = logging.getLogger("edge.sinks.mqtt")
 

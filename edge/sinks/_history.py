@@ -10,9 +10,9 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
-from edge.message import unix_ms
 from edge.sinks._messages import size, take
 from edge.sinks._store import Stored, Transaction
+from edge.uuid7 import unix_ms
 
 MAX_KEPT = 10_000
 """Messages: three hours of one a second."""

@@ -10,8 +10,10 @@ import sqlite3
 import zlib
 from collections.abc import Iterator
 
-from edge.message import EventMessage, Origin, encode, event_topic, node_topic, unix_ms
+from edge.message import EventMessage, Origin, encode
 from edge.sinks._store import Stored, Transaction
+from edge.topics import event_topic, node_topic
+from edge.uuid7 import unix_ms
 
 RANKS = ("update", "info", "review", "alert", "report")
 """What a full outbox throws away, first to last: an `update` of any priority is the first; what it

@@ -13,20 +13,10 @@ from datetime import datetime
 from pathlib import Path
 
 from edge.event import Event
-from edge.message import (
-    ABOUT,
-    AUDIT,
-    CONFIG,
-    About,
-    Evidence,
-    Health,
-    Message,
-    Origin,
-    OutboxHealth,
-    encode,
-)
+from edge.message import About, Evidence, Health, Message, Origin, OutboxHealth, encode
 from edge.sinks._outbox import MIB, Outbox, OutboxStats
 from edge.sinks._outlet import Outlet, SinkOptions
+from edge.topics import ABOUT, AUDIT, CONFIG
 
 
 class Publisher:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from edge.message import EventMessage, unix_ms
+from edge.message import EventMessage
 from edge.sinks import _database, _messages
 from edge.sinks._store import Stored, Transaction
+from edge.uuid7 import unix_ms
 
 _ROWS = "SELECT seq, rank, checksum, topic, payload FROM message ORDER BY seq "
 

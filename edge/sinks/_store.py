@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from edge.errors import OutboxError
-from edge.message import unix_ms, uuid7
+from edge.uuid7 import unix_ms, uuid7
 
 T = TypeVar("T")
 

@@ -23,7 +23,7 @@ from typing import Literal, TypeAlias
 
 from edge.backoff import back_off_s
 from edge.errors import OutboxError, SinkError
-from edge.message import HEALTH, STATUS, NodeState, NodeStatus, Origin, encode, node_topic
+from edge.message import NodeState, NodeStatus, Origin, encode
 from edge.sinks import _words
 from edge.sinks._address import Address
 from edge.sinks._broker import BrokerOptions
@@ -35,6 +35,7 @@ from edge.sinks._post import Incoming, Post
 from edge.sinks._session import Introduction, Session
 from edge.sinks._states import States
 from edge.sinks._views import Views
+from edge.topics import HEALTH, STATUS, node_topic
 
 _log = logging.getLogger("edge.sinks.mqtt")
 

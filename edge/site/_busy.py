@@ -36,7 +36,7 @@ from edge.detectors import (
 from edge.event import Event
 from edge.gates.always import Always
 from edge.masks import Masks
-from edge.message import Origin, compose, encode, uuid7
+from edge.message import Origin, compose, encode
 from edge.options import kinds
 from edge.pipeline import Pipeline
 from edge.rules import Rule, Scene
@@ -46,6 +46,7 @@ from edge.runtime.batcher import Batcher
 from edge.sources.file import Options as FileOptions
 from edge.trackers import Tracker
 from edge.trackers.bytetrack import Options as TrackerOptions
+from edge.uuid7 import uuid7
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[], Iterator[None]]

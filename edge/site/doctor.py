@@ -17,12 +17,12 @@ from edge.config import Config
 from edge.config.schema import Camera
 from edge.detectors import Models
 from edge.errors import SourceError
-from edge.message import DOCTOR, node_topic
 from edge.runtime.clock import OLDEST, is_synchronised, utc_now
 from edge.runtime.service import origin_of
 from edge.sinks.mqtt import probe
 from edge.site._check import Check, Level
 from edge.site._detectors import examine_detector
+from edge.topics import DOCTOR, node_topic
 
 __all__ = ["Check", "Level", "examine"]
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from edge.event import RuleState
-from edge.message import rule_state_topic, rule_status
+from edge.message import rule_status
 from edge.sinks.mqtt import Options, probe
+from edge.topics import rule_state_topic
 from tests.contracts.test_mqtt5 import check_properties, check_short_break
 from tests.contracts.test_sinks import CAMERA, NODE, STATUS, at, is_sent, last, publishing, sink_of
 from tests.ejabberd import LOGIN, Ejabberd, ejabberd

@@ -18,19 +18,12 @@ import pytest
 
 from edge.demo.broker import DemoBroker
 from edge.event import RuleState
-from edge.message import (
-    CameraStatus,
-    Health,
-    Origin,
-    camera_status_topic,
-    encode,
-    rule_state_topic,
-    rule_status,
-)
+from edge.message import CameraStatus, Health, Origin, encode, rule_status
 from edge.sinks import Publisher, SinkOptions, _delivery
 from edge.sinks._outbox import MIB, Outbox
 from edge.sinks.jsonl import Options as JsonlOptions
 from edge.sinks.mqtt import MqttSink, Options, probe
+from edge.topics import camera_status_topic, rule_state_topic
 from tests.servers import Listener, certificates, eventually, listening, mosquitto
 from tests.unit.sinks.events_builder import AT, ORIGIN, crossing, stay
 

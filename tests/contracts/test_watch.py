@@ -20,7 +20,8 @@ from paho.mqtt import publish
 
 from edge.demo.broker import DemoBroker
 from edge.event import Event
-from edge.message import compose, encode, unix_ms, uuid7
+from edge.message import compose, encode
+from edge.uuid7 import unix_ms, uuid7
 from tests.contracts.test_sinks import at, is_sent, publishing
 from tests.servers import Certificates, Mosquitto, certificates, eventually, free_port, mosquitto
 from tests.unit.sinks.events_builder import AT, ORIGIN, crossing, stay

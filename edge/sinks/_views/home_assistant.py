@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from edge.message import ABOUT, About, EventMessage, Origin, node_topic
+from edge.message import About, EventMessage, Origin
 from edge.sinks._post import Post
 from edge.sinks._views import ViewOptions
+from edge.topics import ABOUT, node_topic
 
 _UP = "{{ 'online' if value_json.state == 'online' else 'offline' }}"
 _PICTURES = "{{ 'offline' if value_json.state in ('lost', 'disabled') else 'online' }}"

@@ -32,19 +32,20 @@ from edge.message import (
     OutboxHealth,
     RuleAbout,
     RuleStatus,
-    camera_status_topic,
-    command_topic,
     compose,
     encode,
     event_schema,
-    event_topic,
     message_schema,
+    rule_status,
+)
+from edge.topics import (
+    camera_status_topic,
+    command_topic,
+    event_topic,
     node_topic,
     rule_state_topic,
-    rule_status,
-    unix_ms,
-    uuid7,
 )
+from edge.uuid7 import unix_ms, uuid7
 from tests.unit.sinks.events_builder import AT, ORIGIN, crossing, stay
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "messages"

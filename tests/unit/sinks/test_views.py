@@ -17,11 +17,12 @@ import pytest
 from pydantic import ValidationError
 
 from edge.event import Event, Sighting
-from edge.message import EventMessage, compose, encode, unix_ms, uuid7
+from edge.message import EventMessage, compose, encode
 from edge.options import kinds
 from edge.sinks._post import Post
 from edge.sinks._views import View, ViewOptions, Views
 from edge.sinks.mqtt import Options
+from edge.uuid7 import unix_ms, uuid7
 from tests.unit.message.test_message import DISARMED, LOST, MESSAGES
 from tests.unit.sinks.events_builder import AT, ORIGIN, crossing, stay
 
