@@ -1,8 +1,8 @@
 """Message: an event with a number and an address, in the form that leaves the box.
 
-Pure: time, randomness and numbers come in as arguments; `edge.sinks._outbox` supplies them. This
-file and `edge.topics` are the wire contract: field names and their order may only be added to. A field
-that has nothing to say is left out, never null. Readers ignore fields they do not know.
+Pure: time, randomness and numbers come in as arguments; `edge.sinks._outbox` supplies them. With
+`edge.topics` this is the wire contract: fields and their order may only be added to. A field that
+has nothing to say is left out, never null. Readers ignore fields they do not know.
 """
 
 from __future__ import annotations
