@@ -91,6 +91,12 @@ class Ledger:
             found.ids.pop(next(iter(found.ids)))
         return "new" if is_newest else "late", gap if gap and gap[0] <= gap[1] else None
 
+    def has(self, box: str, seq: int) -> bool:
+        """Whether a number has arrived."""
+        found = self._boxes.get(box, _Box())
+        at = bisect_right(found.starts, seq) - 1
+        return at >= 0 and seq <= found.ends[at]
+
     def lose(self, box: str, first: int, last: int) -> None:
         """The box says that it threw away some numbers of a range."""
         self._boxes.setdefault(box, _Box()).lost.append((first, last))

@@ -154,7 +154,7 @@ def _topics(args: argparse.Namespace, options: Options) -> list[str]:
         f"{options.root}/v1/{site}/{node}/{what}"
         for site in args.site or ["+"]
         for node in args.node or ["+"]
-        for what in ("status", "camera/+/status", "camera/+/event/#")
+        for what in ("status", "camera/+/status", "camera/+/event/#", "camera/+/live/#")
     ]
 
 

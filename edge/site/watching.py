@@ -21,6 +21,9 @@ Style: TypeAlias = Literal["alert", "review", "info", "good", "bad", "plain"]
 _LATE_S = 10.0
 """An event older than this at its arrival is said to be late: the box or the link was away."""
 
+_MOST_AHEAD = 10_000
+"""Alerts remembered that were shown ahead of their backlog."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -79,6 +82,7 @@ class Watch:
         self._is_audit = is_audit
         self._ledger = Ledger()
         self._states: dict[str, str] = {}
+        self._shown_ahead: dict[str, None] = {}
         self.n_shown = 0
         self.n_unreadable = 0
 
@@ -94,10 +98,12 @@ class Watch:
             is_replayed: It was sent again because somebody asked.
         """
         levels = topic.split("/")
-        if "event" not in levels and levels[-1] != "status":
+        if not {"event", "live"} & {*levels} and levels[-1] != "status":
             return
         try:
-            if "event" in levels:
+            if "live" in levels:
+                yield from self._ahead(EventMessage.model_validate_json(json.dumps(message)), now)
+            elif "event" in levels:
                 event = EventMessage.model_validate_json(json.dumps(message))
                 yield from self._event(event, now, is_replayed=is_replayed)
             elif message != b"":
@@ -128,6 +134,19 @@ class Watch:
             data = {"audit": box, "whole": account.is_whole, **asdict(account)}
             yield Line(_clean(text), "good" if account.is_whole else "bad", data)
 
+    def _ahead(self, event: EventMessage, now: datetime) -> Iterator[Line]:
+        """An alert that overtakes the backlog as a copy; it comes again in its place."""
+        if event.id in self._shown_ahead or self._ledger.has(
+            f"{event.site}/{event.node}", event.seq
+        ):
+            return
+        if self._shown.shows_event(event):
+            self._shown_ahead[event.id] = None
+            if len(self._shown_ahead) > _MOST_AHEAD:
+                del self._shown_ahead[next(iter(self._shown_ahead))]
+            self.n_shown += 1
+            yield _event_line(event, now, "[ahead of its backlog]")
+
     def _event(self, event: EventMessage, now: datetime, *, is_replayed: bool) -> Iterator[Line]:
         box = f"{event.site}/{event.node}"
         arrival, gap = self._ledger.note(box, event.seq, event.id)
@@ -145,7 +164,9 @@ class Watch:
                 text = f"AGAIN {box}: {event.seq}"
                 yield Line(text, "info", {"duplicate": box, "seq": event.seq})
             return
-        if self._shown.shows_event(event):
+        if event.id in self._shown_ahead:
+            del self._shown_ahead[event.id]
+        elif self._shown.shows_event(event):
             self.n_shown += 1
             mark = "[out of order]" if arrival == "late" else ""
             yield _event_line(event, now, "[replayed]" if is_replayed else mark)
