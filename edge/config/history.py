@@ -96,9 +96,9 @@ class History:
             InputError: None fits, or several do; says what there is.
         """
         entries = self.entries()
-        now = digest_on_disk(present)
-        fitting = [kept for kept in entries if (kept.sha256.startswith(short) if short else True)]
+        fitting = [kept for kept in entries if kept.sha256.startswith(short)]
         if not short:
+            now = digest_on_disk(present)
             fitting = [kept for kept in fitting if kept.sha256 != now][:1]
         if len({kept.sha256 for kept in fitting}) == 1:
             return fitting[0]

@@ -61,9 +61,10 @@ def seal(folder: Path) -> list[Sealed]:
         if not document.in_clear or document.data is None:
             continue
         text = file.read_text("utf-8-sig")
+        stands = spans(text)
         places: dict[KeyPath, str] = {}
         for path in document.in_clear:
-            begin, end = spans(text)[path]
+            begin, end = stands[path]
             if "${" in text[begin:end]:
                 why = "part of it is a reference; put the whole address into secrets.yaml by hand"
                 found.append(Sealed(file, _dotted(path), why_not=why))

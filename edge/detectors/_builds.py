@@ -19,6 +19,7 @@ from typing import Literal, TypeAlias
 
 from edge.detectors._engines import PART, EngineKey
 from edge.errors import ModelError
+from edge.files import write_atomically
 
 Progress: TypeAlias = Callable[[str, int, int], bool]
 """Called with a phase's name, its steps done and its steps in all; False ends the building.
@@ -153,12 +154,10 @@ class Builds:
             return None
 
     def _write(self, key: EngineKey, build: Build) -> None:
-        part = self._record(key).with_suffix(f".{os.getpid()}")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(asdict(build)), encoding="utf-8")
-            part.chmod(0o644)  # the daemon's user is seldom the one who builds
-            part.replace(self._record(key))
+            # The daemon's user is seldom the one who builds.
+            write_atomically(self._record(key), json.dumps(asdict(build)).encode(), mode=0o644)
         except OSError as exc:
             raise ModelError(f"{self._record(key)} cannot be written: {exc.strerror}") from exc
 

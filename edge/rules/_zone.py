@@ -10,6 +10,7 @@ from pydantic import Field
 
 from edge.detections import Mask
 from edge.geometry import Polygon
+from edge.ground import Ground
 from edge.options import Identifier, Point
 from edge.rules import RuleOptions, Scene
 from edge.rules._judge import Judge
@@ -28,6 +29,17 @@ class ZoneOptions(RuleOptions):
     def where(self) -> str:
         """The zone."""
         return self.zone
+
+
+def ground_of(options: ZoneOptions, scene: Scene) -> Ground:
+    """The ground of a rule that cannot do without.
+
+    Raises:
+        ValueError: The camera is not calibrated; `edge check` says so before.
+    """
+    if scene.ground is None:
+        raise ValueError(f"rule {options.name}: expected a calibrated camera, got none")
+    return scene.ground
 
 
 class ZoneJudge(Judge):

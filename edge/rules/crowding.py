@@ -17,7 +17,7 @@ from edge.rules import Scene
 from edge.rules._judge import Qualify, Ruling
 from edge.rules._lasting import Lasting
 from edge.rules._objects import Seen
-from edge.rules._zone import ZoneJudge, ZoneOptions
+from edge.rules._zone import ZoneJudge, ZoneOptions, ground_of
 
 
 class Options(ZoneOptions):
@@ -80,9 +80,7 @@ class Crowding(ZoneJudge):
 
     def __init__(self, options: Options, scene: Scene) -> None:
         super().__init__(options, scene, [])
-        if scene.ground is None:
-            raise ValueError(f"rule {options.name}: expected a calibrated camera, got none")
-        self._ground = scene.ground
+        self._ground = ground_of(options, scene)
         self._people, self._metres = options.people, options.metres
         self._crowd = Lasting(options.seconds, options.grace_seconds)
         self._most = 0

@@ -15,7 +15,7 @@ from edge.event import Kind, Phase
 from edge.rules import Scene
 from edge.rules._judge import Qualify, Ruling
 from edge.rules._objects import Seen
-from edge.rules._zone import ZoneJudge, ZoneOptions
+from edge.rules._zone import ZoneJudge, ZoneOptions, ground_of
 
 KMH = 3.6
 MPH = 0.621371
@@ -71,9 +71,7 @@ class Speed(ZoneJudge):
                 ("place", "f8", 2), ("kmh", "f8"), ("told", "f8"),
             ],
         )  # fmt: skip
-        if scene.ground is None:
-            raise ValueError(f"rule {options.name}: expected a calibrated camera, got none")
-        self._ground = scene.ground
+        self._ground = ground_of(options, scene)
         self._limit_kmh, self._seconds = options.limit_kmh, options.seconds
 
     def update(self, seen: Seen, qualify: Qualify) -> Ruling:  # noqa: ARG002 - each for itself

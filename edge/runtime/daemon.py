@@ -10,7 +10,7 @@ import logging
 import queue
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from types import FrameType
@@ -145,16 +145,13 @@ class Daemon:
             config = self._keeping_all(self._reload())
             self._warn(config)
             found = service.change(config)
-        except ConfigUnusable as exc:
-            self._refusal = str(exc)
-            log.error("reload refused, the configuration in force stays: %s", exc)
-            publisher.state(CONFIG, refused(self._config, exc.problems, datetime.now(timezone.utc)))
-            return
         except EdgeError as exc:
             self._refusal = str(exc)
             log.error("reload refused, the configuration in force stays: %s", exc)
-            why = Problem(str(self._config.folder), 0, 0, "", str(exc))
-            publisher.state(CONFIG, refused(self._config, [why], datetime.now(timezone.utc)))
+            problems: Sequence[Problem] = [Problem(str(self._config.folder), 0, 0, "", str(exc))]
+            if isinstance(exc, ConfigUnusable):
+                problems = exc.problems
+            publisher.state(CONFIG, refused(self._config, problems, datetime.now(timezone.utc)))
             return
         self._refusal = ""
         self._config = config
