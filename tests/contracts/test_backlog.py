@@ -94,6 +94,8 @@ def test_full_outbox_says_what_it_threw_away(tmp_path: Path) -> None:
         with publishing(tmp_path, at(broker.port)) as publisher:
             assert eventually(is_sent(publisher), 20.0)
             dropped = publisher.stats.dropped
+        # The broker has acknowledged them; the subscriber may still be reading.
+        assert eventually(lambda: len(listener.matching("/event/events_dropped")) == 4)
         events = [message.json for message in listener.matching("/event/")]
         reports = [event for event in events if event["kind"] == "events_dropped"]
         for camera in ("quay", "north"):
