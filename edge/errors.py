@@ -15,6 +15,8 @@
       SinkError
         BrokerRefused          the broker answered, and said no
         OutboxError            the disk outbox cannot be used
+      EvidenceError            evidence cannot be kept, read, exported or delivered
+        EvidenceInvalid        a sidecar, a media file or an export is not what it should be
       MissingDependency        an optional library is not installed
 
 Each also inherits the built-in that fits, so a caller who knows only Python's own errors can
@@ -82,6 +84,14 @@ class BrokerRefused(SinkError, ConnectionRefusedError):
 
 class OutboxError(SinkError):
     """The disk outbox cannot be opened, read or written."""
+
+
+class EvidenceError(EdgeError, OSError):
+    """Evidence cannot be kept, read, exported or delivered."""
+
+
+class EvidenceInvalid(EvidenceError, ValueError):
+    """A sidecar, a media file or an export is not what it should be."""
 
 
 class MissingDependency(EdgeError, ImportError):
