@@ -210,6 +210,4 @@ def decoded(path: Path) -> list[Any]:
 def complaints(path: Path) -> str:
     """What FFmpeg itself says of a file while it decodes all of it."""
     command = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "null", "-"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stderr  # noqa: S603
-
-
+    return subprocess.run(command, capture_output=True, text=True, check=False).stderr
