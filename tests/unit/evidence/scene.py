@@ -15,6 +15,7 @@ import numpy as np
 
 from edge.detections import Detections, ModelRef
 from edge.event import Event, Phase, Sighting
+from edge.evidence.case import Footage
 from edge.evidence.policy import Policy
 from edge.evidence.recorder import Recorder
 from edge.evidence.sidecar import Sidecar, read
@@ -91,7 +92,7 @@ def recording(evidence: Path, room: Room, **more: Any) -> Iterator[Recorder]:
 def a_witness(
     recorder: Recorder,
     evidence: Path,
-    feed: Feed,
+    feed: Footage,
     *,
     masks: Sequence[Sequence[Point]] = (),
     **policy: Any,
