@@ -27,8 +27,9 @@ BATCH = 64
 PATIENCE_S = 10.0
 """Without a packet for this long a file is finished: the camera may never come back."""
 
-Made = Callable[[Case, list[Sidecar], str], None]
-"""Takes what has become a file, and what is to be said of it; may raise `OSError`."""
+Made = Callable[[Case, list[Sidecar], str, int], None]
+"""Takes what has become a file, what is to be said of it, and how many packets are missing after
+it; may raise `OSError`."""
 
 
 class Writing(Protocol):
@@ -77,7 +78,6 @@ class Clip:
         made: Made,
     ) -> None:
         self.case = case
-        self.n_missed = 0
         self._newest = footage
         self._footage = footage()
         self._made = made
@@ -130,8 +130,8 @@ class Clip:
         cut = self._footage.ring.read(self._next, BATCH)
         self._next += cut.n_missed + len(cut.packets)
         if cut.n_missed and self._chunk is not None:
-            self.n_missed += cut.n_missed
-            self._finish(f"{cut.n_missed} packets are missing after this file: the disk is slow")
+            said = f"{cut.n_missed} packets are missing after this file: the disk is slow"
+            self._finish(said, cut.n_missed)
         for packet in cut.packets:
             if packet.dts > min(self._until, self._limit):
                 self._finish(self._remark())
@@ -194,7 +194,7 @@ class Clip:
         )
         return self._chunk
 
-    def _finish(self, remark: str = "") -> None:
+    def _finish(self, remark: str = "", n_missed: int = 0) -> None:
         """Make an item of the file in the making."""
         chunk = self._chunk
         if chunk is None:
@@ -213,7 +213,7 @@ class Clip:
             masking="reencoded" if self.case.masks else "none",
             redaction="none",
         )
-        self._made(self.case, [sidecar], remark)
+        self._made(self.case, [sidecar], remark, n_missed)
 
     def _remark(self) -> str:
         if self._limit < self._until:

@@ -123,8 +123,8 @@ class Witness:
         answer: Future[Sidecar] = Future()
         case = self._asked_for(policy, lambda why: answer.set_exception(EvidenceUnmade(why)))
 
-        def made(case: Case, sidecars: list[Sidecar], remark: str) -> None:
-            self._recorder.made(case, sidecars, remark)
+        def made(case: Case, sidecars: list[Sidecar], remark: str, n_missed: int) -> None:
+            self._recorder.made(case, sidecars, remark, n_missed)
             if not answer.done():
                 answer.set_result(sidecars[0])
 

@@ -71,7 +71,8 @@ class Service:
         self._clock = BoxClock()
         self._evidence = storage / "evidence"
         self._recorder: Recorder | None = None
-        if config.appliance.storage.evidence is not None:
+        self._kept = config.appliance.storage.evidence  # a change waits for the next start
+        if self._kept is not None:
             self._recorder = Recorder(self._evidence, publisher.supplement, record=record)
         self._started = time.monotonic()
 
@@ -296,7 +297,7 @@ class Service:
 
     def _policy(self, options: CameraOptions) -> Policy:
         """What is kept of a camera and hidden in its pictures."""
-        return (self._config.appliance.storage.evidence or Policy()).changed(options.evidence)
+        return (self._kept or Policy()).changed(options.evidence)
 
     def _witness(self, options: CameraOptions, policy: Policy) -> Witness | None:
         if self._recorder is None:
