@@ -85,7 +85,7 @@ class Pipeline:
         return self._masks.apply(frame)
 
     def look(self, frame: Frame) -> Detections:
-        """What is in a frame, masks applied, whatever the gate says; changes nothing.
+        """What is in a frame, masks applied, whatever the gate says; no rule hears of it.
 
         Raises:
             DetectorStalled: The engine gave no answer.

@@ -29,6 +29,8 @@ Redaction: TypeAlias = Literal["none", "heads", "figures"]
 PEOPLE = frozenset({"person", "people", "pedestrian", "rider", ANY_LABEL})
 """Classes that are, or may be, people: a detector without classes tells nobody apart."""
 
+NOBODY: Boxes = np.empty((0, 4), np.float32)
+
 CELLS = 3
 """Cells across the shorter side of what is hidden."""
 

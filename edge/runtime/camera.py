@@ -23,7 +23,7 @@ from edge.evidence.witness import Witness
 from edge.frame import Frame, Stamp
 from edge.gates import Rate
 from edge.pipeline import Pipeline, Step
-from edge.redaction import people, redacted
+from edge.redaction import NOBODY, people, redacted
 from edge.runtime.arming import Arming, Disarming
 from edge.runtime.attention import Attention
 from edge.runtime.reader import Feed, Reader
@@ -334,7 +334,6 @@ class Camera:
             self._stamp = frame.stamp
             try:
                 step = self._pipeline.step(frame)
-                self._show(step)
             except DetectorStalled as exc:
                 self._viewers.show(partial(self._pipeline.masked, frame), lambda: None)
                 self.counters.n_stalled += 1
@@ -345,16 +344,21 @@ class Camera:
             self._failure = ""
             self.counters.n_looked += step.detections is not None
             self._send(self._arming.pass_on(step.events), step)
+            self._show(step)
             self._check()
 
     def _show(self, step: Step) -> None:
         """Let those see it who wait for a picture."""
 
-        def hidden() -> Frame:
-            if self.policy.redaction == "none":
-                return step.frame
-            seen = step.detections or self._pipeline.look(step.frame)
-            return redacted(step.frame, people(seen), self.policy.redaction)
+        def hidden() -> Frame | None:
+            seen = step.detections
+            if seen is None and self.policy.redaction != "none":
+                try:
+                    seen = self._pipeline.look(step.frame)
+                except DetectorStalled:  # nobody knows who is in it
+                    return None
+            boxes = NOBODY if seen is None else people(seen)
+            return redacted(step.frame, boxes, self.policy.redaction)
 
         self._viewers.show(lambda: step.frame, hidden)
 
@@ -445,8 +449,17 @@ class Camera:
                 self.counters.n_unstored += 1
                 log.exception("camera %s: event %s not stored", self.name, event.kind)
             else:
-                if self.witness is not None and message is not None:
-                    self.witness.saw(event, message, step)
+                self._bear_witness(event, message, step)
+
+    def _bear_witness(self, event: Event, message: bytes | None, step: Step | None) -> None:
+        """Have evidence made of an event that was sent."""
+        if self.witness is None or message is None:
+            return
+        try:
+            self.witness.saw(event, message, step)
+        except Exception:
+            # A fault of ours in what proves an event must not keep the next one from being said.
+            log.exception("camera %s: no evidence of %s", self.name, event.kind)
 
 
 def _now(camera: str) -> Stamp:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from edge.annotate import bgr
 from edge.decoders.software import Options as SoftwareOptions
 from edge.detections import ANY_LABEL, Detections, ModelRef
-from edge.errors import EvidenceUnmade
+from edge.errors import DetectorStalled, EvidenceUnmade
+from edge.event import Kind
 from edge.evidence.policy import Policy
 from edge.frame import Frame, Stamp
 from edge.gates.always import Always
@@ -202,6 +203,58 @@ def test_a_live_picture_hides_people_unless_asked_for_by_the_evidence_role(tmp_p
     assert len(np.unique(hidden.y[part])) <= STEPS
     assert (hidden.y[part] % (256 // STEPS) == 128 // STEPS).all()
     assert not (clear.y[part] % (256 // STEPS) == 128 // STEPS).all()
+
+
+class Closed(Always):
+    """A gate that sees no reason to look."""
+
+    def is_open(self, frame: Frame, *, is_following: bool) -> bool:  # noqa: ARG002
+        return False
+
+
+class Covered:
+    """A check that says so of each picture, in turn."""
+
+    kind: Kind = "camera_covered"
+    begin_s = 0.0
+    end_s = 0.0
+
+    def look(self, frame: Frame) -> str:
+        return "covered" if frame.stamp.index % 4 < 2 else ""
+
+
+def test_who_cannot_be_hidden_is_not_shown_and_no_event_is_lost_over_it(tmp_path: Path) -> None:
+    """Nobody looked at a still picture, and the detector that is asked fails: no picture."""
+
+    class Failing(Scripted):
+        def detect(self, frame: Frame) -> Detections:
+            self.shown.append(frame)
+            raise DetectorStalled("no answer")
+
+    heard: list[str] = []
+    detector = Failing()
+    camera = Camera(
+        "gate",
+        Reader("gate", FileOptions(kind="file", path=encode(tmp_path / "a.mp4", n_frames=60))),
+        Pipeline(
+            Masks(), Closed(), detector, TrackerOptions(kind="bytetrack").build(), [],
+            checks=[Covered()],
+        ),
+        decoder=SoftwareOptions(),
+        fps=10,
+        reports=Reports(lambda event: heard.append(event.phase), lambda *_: None, lambda *_: None),
+    )  # fmt: skip
+    camera.start()
+    try:
+        assert camera.next_picture(1.0) is None
+        assert detector.shown
+        n_before = len(heard)
+        assert camera.next_picture(2.0, is_redacted=False) is not None
+        assert eventually(lambda: len(heard) > n_before + 2)
+    finally:
+        camera.stop("stopped")
+    assert camera.counters.n_stalled == 0
+    assert heard == [("begin", "end")[i % 2] for i in range(len(heard))]
 
 
 @given(
