@@ -15,6 +15,7 @@ from edge.commands import Options as CommandOptions
 from edge.config.calibration import Calibration
 from edge.decoders import DecoderOptions
 from edge.detectors import DetectorOptions
+from edge.evidence.policy import Policy, PolicyChange
 from edge.gates import GateOptions
 from edge.options import Identifier, Options, Point, any_kind, kinds
 from edge.rules import Location, RuleOptions
@@ -72,8 +73,8 @@ class Outbox(Options):
     ] = 256
 
 
-class Evidence(Options):
-    """Clips kept on the box. Accepted and kept; this release does not act on it."""
+class Evidence(Policy):
+    """Clips and snapshots kept on the box."""
 
     max_gib: Annotated[
         float, Field(gt=0, le=100_000, description="Most disk space, in GiB.", examples=[20])
@@ -95,7 +96,12 @@ class Storage(Options):
     ] = Path("/var/lib/edge")
     outbox: Annotated[Outbox, Field(description="Events not yet sent.")] = Outbox()
     evidence: Annotated[
-        Evidence | None, Field(description="Clips kept on the box; not used by this release.")
+        Evidence | None,
+        Field(
+            description="Clips and snapshots of alerts, kept on the box; without this block none "
+            "are.",
+            examples=[{"max_gib": 20, "keep_days": 30}],
+        ),
     ] = None
 
 
@@ -354,6 +360,14 @@ class Camera(Options):
             examples=[{"flats": [[0.0, 0.0], [0.3, 0.0], [0.3, 0.2], [0.0, 0.2]]}],
         ),
     ]
+    evidence: Annotated[
+        PolicyChange | None,
+        Field(
+            description="What this camera has otherwise than `storage.evidence`; any of its keys "
+            "on what is made and what is hidden.",
+            examples=[{"redaction": "figures", "metadata_only": False}],
+        ),
+    ] = None
     calibration: Annotated[
         Calibration | None,
         Field(
