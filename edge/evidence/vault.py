@@ -1,0 +1,289 @@
+"""Vault: the evidence on this disk: listed, opened, checked, held, sealed and erased.
+
+Boundary: the only part that takes evidence away. An erasure is written down before it is done; on
+a disk so full that not even that can be written, it is done first and written down as soon as
+there is room. A hold and an erasure take turns under a lock, also between processes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TypeAlias
+
+from edge.errors import EvidenceError, EvidenceInvalid
+from edge.evidence import sidecar as sidecars
+from edge.evidence.erasures import Erasure, Erasures
+from edge.evidence.holds import Hold, Holds, is_held
+from edge.evidence.item import Broken, Item
+from edge.evidence.sealed import Key, Sealer, is_sealed, plain
+from edge.evidence.sidecar import MODE, Sidecar
+
+log = logging.getLogger("edge.evidence.vault")
+
+Record: TypeAlias = Callable[[str, Mapping[str, object]], None]
+"""What the audit log takes: a name such as `evidence-erased`, and what there is to say."""
+
+ORPHAN_AFTER = timedelta(hours=1)
+"""A media file that nothing was written to for so long, and without a sidecar, is a crash's."""
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_BLOCK = 4096
+_SEALING = ".sealing"
+
+
+def unrecorded(_name: str, _facts: Mapping[str, object]) -> None:
+    """Record nothing: there is no audit log."""
+
+
+class Vault:
+    """All evidence of a box.
+
+    Args:
+        folder: `storage.path/evidence`; need not exist.
+        key: For what is encrypted; None where nothing is.
+        record: The audit log.
+    """
+
+    def __init__(
+        self, folder: Path, *, key: Key | None = None, record: Record = unrecorded
+    ) -> None:
+        self.folder = folder
+        self.key = key
+        self.record = record
+        self._holds = Holds(folder / "holds")
+        self._erasures = Erasures(folder / "erased")
+        self._known: dict[Path, tuple[int, Item | Broken]] = {}
+        self._unwritten: list[Erasure] = []
+        self._sealed: set[Path] = set()
+
+    def scan(self) -> tuple[list[Item], list[Broken]]:
+        """What there is now, the oldest first, and what should be evidence and is not.
+
+        Sidecars never change, so each is read once: 10,000 of them are looked through in 0.1 s.
+
+        Raises:
+            EvidenceError: The folder cannot be read.
+        """
+        known: dict[Path, tuple[int, Item | Broken]] = {}
+        try:
+            for path, entry in self._files():
+                if not path.name.endswith(".json") or path.name.startswith("."):
+                    continue
+                stamp = entry.stat().st_mtime_ns
+                before = self._known.get(path)
+                if before and before[0] == stamp and isinstance(before[1], Item):
+                    known[path] = before
+                else:
+                    known[path] = (stamp, _read(path))
+        except OSError as exc:
+            raise EvidenceError(f"evidence in {self.folder}: {exc.strerror}") from exc
+        self._known = known
+        self._sealed &= {path.with_name(path.name[:-5]) for path in known}
+        items = [found for _, found in known.values() if isinstance(found, Item)]
+        items.sort(key=lambda item: (item.sidecar.begin, item.sidecar.ref))
+        return items, [found for _, found in known.values() if isinstance(found, Broken)]
+
+    def open(self, item: Item, offset: int = 0) -> Iterator[bytes]:
+        """An item's media as it was made, decrypted where it is encrypted; see `sealed.plain`."""
+        return plain(item.path, self.key, item.sidecar.ref, offset)
+
+    def fault(self, item: Item) -> str:
+        """What is wrong with an item's media; empty where every byte is as it was made."""
+        digest, size = hashlib.sha256(), 0
+        try:
+            for chunk in self.open(item):
+                digest.update(chunk)
+                size += len(chunk)
+        except FileNotFoundError:
+            return f"{item.path}: the media file is gone"
+        except OSError as exc:  # EvidenceError is one
+            return str(exc)
+        if size != item.sidecar.bytes:
+            return f"{item.path}: {size} bytes, expected {item.sidecar.bytes}"
+        if digest.hexdigest() != item.sidecar.sha256:
+            return f"{item.path}: changed: its SHA-256 is not the one in its sidecar"
+        return ""
+
+    def holds(self) -> dict[str, Hold]:
+        """Every legal hold by its event or incident; see `Holds.all`."""
+        return self._holds.all()
+
+    def hold(self, id_: str, who: str, why: str, now: datetime) -> Hold:
+        """Keep all evidence of an event or incident until it is released; see `Holds.put`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._lock():
+            hold = self._holds.put(id_, who, why, now)
+        self.record("evidence-held", {"id": id_, "who": hold.who, "why": hold.why})
+        return hold
+
+    def release(self, id_: str, who: str, why: str) -> bool:
+        """Let it go its way again; whether it was held."""
+        if not self.folder.is_dir():
+            return False
+        with self._lock():
+            was_held = self._holds.take_away(id_)
+        if was_held:
+            self.record("evidence-released", {"id": id_, "who": who, "why": why})
+        return was_held
+
+    def erased(self) -> Iterator[Erasure]:
+        """What was taken away, the oldest first."""
+        return self._erasures.all()
+
+    def erase(self, item: Item, why: str, now: datetime) -> bool:
+        """Take an item away, unless it is on hold; whether it is gone.
+
+        Raises:
+            EvidenceInvalid: A hold cannot be read.
+            OSError: It could not be removed.
+        """
+        with self._lock():
+            if is_held(item.sidecar, self.holds()):
+                return False
+            place = str(item.path.relative_to(self.folder))
+            self._remove(Erasure.of(item.sidecar, place, why, now), item.sidecar_path, item.path)
+        return True
+
+    def sweep(self, now: datetime) -> int:
+        """Take away what a crash left: media without a sidecar, and folders that are empty.
+
+        Returns:
+            How many files.
+
+        Raises:
+            OSError: One could not be removed.
+        """
+        swept = 0
+        oldest_ns = (now - ORPHAN_AFTER).timestamp() * 1e9
+        with self._lock():
+            for path, entry in list(self._files()):
+                is_item = sidecars.sidecar_path(path).exists()
+                is_said_of_media = path.with_name(path.name.partition(".json")[0]).exists()
+                if is_item or (".json" in path.name and is_said_of_media):
+                    continue
+                if path.name.endswith(".json") and not path.name.startswith("."):
+                    continue  # a sidecar without media is no orphan: somebody took the media
+                if entry.stat().st_mtime_ns < oldest_ns:
+                    place = str(path.relative_to(self.folder))
+                    at = now.isoformat(timespec="seconds")
+                    self._remove(Erasure(at, place, "left by a crash, never evidence"), path)
+                    swept += 1
+        today = now.astimezone(timezone.utc).date().isoformat()
+        for day in self._days():
+            if day.name < today:
+                for camera in day.iterdir():
+                    _remove_empty(camera)
+                _remove_empty(day)
+        self._erasures.forget(now)
+        return swept
+
+    def seal(self, item: Item) -> bool:
+        """Encrypt an item that is not; whether it was necessary.
+
+        Raises:
+            EvidenceInvalid: It is not what its sidecar says; it stays as it is.
+            OSError: It could not be written; it stays as it is.
+        """
+        if self.key is None or item.path in self._sealed:
+            return False
+        if is_sealed(item.path):
+            self._sealed.add(item.path)
+            return False
+        part = item.path.with_name(f".{item.path.name}{_SEALING}")
+        digest = hashlib.sha256()
+        try:
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, MODE), "wb") as out:
+                sealer = Sealer(out, self.key, item.sidecar.ref)
+                for chunk in plain(item.path, None, item.sidecar.ref):
+                    digest.update(chunk)
+                    sealer.write(chunk)
+                sealer.finish()
+                out.flush()
+                os.fsync(out.fileno())
+            if digest.hexdigest() != item.sidecar.sha256:
+                raise EvidenceInvalid(f"{item.path}: changed before it was encrypted")
+            part.replace(item.path)
+        finally:
+            part.unlink(missing_ok=True)
+        return True
+
+    def _remove(self, erasure: Erasure, *paths: Path) -> None:
+        """Write down, then remove; the other way round where there is no room to write."""
+        try:
+            self._write_down(erasure)
+        except OSError as exc:
+            log.error("an erasure is not yet written down: %s", exc)
+            self._unwritten.append(erasure)
+        for path in paths:  # the sidecar first: from then on it is no item
+            path.unlink(missing_ok=True)
+        if self._unwritten:
+            try:
+                while self._unwritten:
+                    self._erasures.note(self._unwritten[0])
+                    self._unwritten.pop(0)
+            except OSError as exc:
+                log.error("%d erasures are not written down: %s", len(self._unwritten), exc)
+        self.record("evidence-erased", asdict(erasure))
+
+    def _write_down(self, erasure: Erasure) -> None:
+        if self._unwritten:
+            raise OSError(28, "others wait to be written down")
+        self._erasures.note(erasure)
+
+    def _days(self) -> list[Path]:
+        if not self.folder.is_dir():
+            return []
+        return [day for day in self.folder.iterdir() if _DAY.fullmatch(day.name) and day.is_dir()]
+
+    def _files(self) -> Iterator[tuple[Path, os.DirEntry[str]]]:
+        """Everything in the folders of days and cameras."""
+        for day in self._days():
+            for camera in day.iterdir():
+                if camera.is_dir():
+                    with os.scandir(camera) as entries:
+                        for entry in entries:
+                            yield camera / entry.name, entry
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Holds and erasures take turns; on the folder itself, which needs no room."""
+        handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+def _read(path: Path) -> Item | Broken:
+    """One sidecar, and how much room its item takes."""
+    media = path.with_name(path.name.removesuffix(".json"))
+    try:
+        sidecar = sidecars.read(path)
+        sizes = [media.stat().st_size, path.stat().st_size]
+    except FileNotFoundError:
+        return Broken(path, f"{media}: the media file is gone")
+    except OSError as exc:
+        return Broken(path, str(exc))
+    if not _is_in_place(sidecar, path):
+        return Broken(path, f"{path}: it is the sidecar of {sidecar.camera}'s {sidecar.ref}")
+    return Item(sidecar, media, sum(-(-size // _BLOCK) * _BLOCK for size in sizes))
+
+
+def _is_in_place(sidecar: Sidecar, path: Path) -> bool:
+    told = (sidecar.day, sidecar.camera, sidecar.ref + ".json")
+    return told == (path.parent.parent.name, path.parent.name, path.name)
+
+
+def _remove_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
