@@ -27,6 +27,7 @@ class Erasure:
         incident: Its incident.
         sha256: Of the media.
         bytes: Of the media.
+        sent: Names of the other sides that have it, with commas; empty where none has.
     """
 
     at: str
@@ -37,13 +38,14 @@ class Erasure:
     incident: str = ""
     sha256: str = ""
     bytes: int = 0
+    sent: str = ""
 
     @classmethod
-    def of(cls, sidecar: Sidecar, path: str, why: str, now: datetime) -> Erasure:
+    def of(cls, sidecar: Sidecar, path: str, why: str, now: datetime, *, sent: str) -> Erasure:
         """An item's."""
         at = now.isoformat(timespec="seconds")
         said = (sidecar.camera, sidecar.event, sidecar.incident, sidecar.sha256, sidecar.bytes)
-        return cls(at, path, why, *said)
+        return cls(at, path, why, *said, sent)
 
 
 class Erasures:

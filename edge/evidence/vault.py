@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import logging
 import os
 import re
@@ -26,6 +27,7 @@ from edge.evidence.holds import Hold, Holds, is_held
 from edge.evidence.item import Broken, Item
 from edge.evidence.sealed import Key, Sealer, is_sealed, plain
 from edge.evidence.sidecar import MODE, Sidecar
+from edge.files import write_atomically
 
 log = logging.getLogger("edge.evidence.vault")
 
@@ -38,6 +40,7 @@ ORPHAN_AFTER = timedelta(hours=1)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _BLOCK = 4096
 _SEALING = ".sealing"
+_SENT = ".json.sent-"
 
 
 def unrecorded(_name: str, _facts: Mapping[str, object]) -> None:
@@ -150,8 +153,28 @@ class Vault:
             if is_held(item.sidecar, self.holds()):
                 return False
             place = str(item.path.relative_to(self.folder))
-            self._remove(Erasure.of(item.sidecar, place, why, now), item.sidecar_path, item.path)
+            sent = self.sent_to(item)
+            erasure = Erasure.of(item.sidecar, place, why, now, sent=",".join(sent))
+            marks = [item.path.with_name(f"{item.path.name}{_SENT}{name}") for name in sent]
+            self._remove(erasure, item.sidecar_path, item.path, *marks)
         return True
+
+    def sent_to(self, item: Item) -> list[str]:
+        """Names of the other sides that have an item."""
+        marks = item.path.parent.glob(f"{item.path.name}{_SENT}*")
+        return sorted(mark.name.rpartition(_SENT)[2] for mark in marks)
+
+    def note_sent(self, item: Item, name: str, place: str, now: datetime) -> None:
+        """Remember that an item is on the other side, verified.
+
+        Raises:
+            OSError: It could not be written; it will be sent again.
+        """
+        said = {"at": now.isoformat(timespec="seconds"), "place": place}
+        mark = item.path.with_name(f"{item.path.name}{_SENT}{name}")
+        write_atomically(mark, json.dumps(said).encode() + b"\n", mode=MODE)
+        facts = {"ref": item.sidecar.ref, "place": place, "sha256": item.sidecar.sha256}
+        self.record("evidence-sent", facts)
 
     def sweep(self, now: datetime) -> int:
         """Take away what a crash left: media without a sidecar, and folders that are empty.
