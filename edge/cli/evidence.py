@@ -24,10 +24,9 @@ from edge.evidence.vault import Vault
 from edge.sinks import kept_events
 
 HELP = "evidence: list what is kept, check it, hold it, export it for disclosure, send it"
-EXAMPLE = (
-    "edge evidence export --config configs/demo --event 0199a7c2-7f1e-7c55-9a53-2f6d0f2f1a11 "
-    "--out bundle.zip --who 'PC 1234' --why 'URN 01/26'"
-)
+_ID = "0199a7c2-7f1e-7c55-9a53-2f6d0f2f1a11"
+_REASON = "--who 'PC 1234' --why 'URN 01/26'"
+EXAMPLE = f"edge evidence export --event {_ID} --out bundle.zip {_REASON}"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     verifying = _action(
         actions,
         "verify",
-        "check the hashes of what is kept, or of an export",
+        "check every byte of what is kept, or of an export",
         "edge evidence verify bundle.zip",
     )
     verifying.add_argument(
@@ -54,7 +53,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         actions,
         "open",
         "copy one file out, decrypted",
-        "edge evidence open REF --out clip.mp4 --who 'PC 1234' --why 'URN 01/26'",
+        f"edge evidence open {_ID}.mp4 --out clip.mp4 {_REASON}",
     )
     opening.add_argument("ref", metavar="REF", help="its name, as `list` shows it")
     opening.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to")
@@ -70,8 +69,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     sending = _action(
         actions,
         "send",
-        "send to an other side of the configuration's `upload` now",
-        "edge evidence send archive --config configs/demo --camera north",
+        "send to one of the configuration's `upload` now",
+        "edge evidence send archive --config DIR --camera north",
     )
     sending.add_argument("name", metavar="NAME", help="which one")
     _add_selection(sending)
@@ -84,7 +83,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
             actions,
             name,
             what,
-            f"edge evidence {name} 0199a7c2-7f1e-7c55-9a53-2f6d0f2f1a11 --who 'PC 1234' --why 'URN 01/26'",
+            f"edge evidence {name} {_ID} {_REASON}",
         )
         holding.add_argument("id", metavar="ID", help="of the event or the incident")
         _add_reason(holding)

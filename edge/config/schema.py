@@ -100,8 +100,8 @@ class Evidence(Options):
         Field(
             gt=0,
             le=100_000,
-            description="Most disk space, in GiB; beyond it the oldest goes first, what is on legal "
-            "hold never.",
+            description="Most disk space, in GiB; beyond it the oldest goes first, what is on "
+            "legal hold never.",
             examples=[20],
         ),
     ] = 20

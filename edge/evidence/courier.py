@@ -75,6 +75,7 @@ class Courier:
                 if self._failures:
                     log.info("evidence goes to %s again", self._delivery.place)
                 self._failures = 0
+            self._delivery.close()  # until there is more: an idle link is lost unnoticed
         except (EdgeError, OSError) as exc:
             self._failures += 1
             # The first time, and then once in about an hour.

@@ -79,19 +79,16 @@ class _Https:
         self.place = options.url
         self._parts = urlsplit(options.url)
         self._link: HTTPConnection | None = None
+        self._changed: set[str] = set()  # what arrived changed is not gone on with
 
     def send(self, parcel: Parcel, pace: Pace) -> None:
         with self._in_words(parcel.name):
             path = f"{self._parts.path}/{quote(parcel.name)}"
-            offset = self._arrived(path, parcel)
-            if offset < parcel.size:
-                answer = self._put(path, parcel, pace, offset)
-                if self._states(answer, parcel):
-                    return
-            if not self._states(
-                self._ask("HEAD", path, {"Want-Repr-Digest": "sha-256=10"}), parcel
-            ):
-                self._read_back(path, parcel)
+            answer = self._put(path, parcel, pace, self._arrived(path, parcel))
+            if not self._states(answer, parcel):
+                answer = self._ask("HEAD", path, {"Want-Repr-Digest": "sha-256=10"})
+                if not self._states(answer, parcel):
+                    self._read_back(path, parcel)
 
     def close(self) -> None:
         if self._link is not None:
@@ -100,7 +97,7 @@ class _Https:
 
     def _arrived(self, path: str, parcel: Parcel) -> int:
         """How many bytes the server has from an attempt that was cut."""
-        if parcel.size <= _WHOLE:
+        if parcel.size <= _WHOLE or parcel.name in self._changed:
             return 0
         answer = self._ask("PUT", path, {"Content-Range": f"bytes */{parcel.size}"})
         found = _RANGE.fullmatch(answer.headers.get("Range", ""))
@@ -137,7 +134,8 @@ class _Https:
         if not 200 <= answer.status < 300 or not found:
             return False
         if found[0] != _repr_digest(parcel.sha256):
-            self._undo(answer, parcel, base64.b64decode(found[1]).hex())
+            self._refuse(answer, parcel, base64.b64decode(found[1]).hex())
+        self._changed.discard(parcel.name)
         return True
 
     def _read_back(self, path: str, parcel: Parcel) -> None:
@@ -153,12 +151,14 @@ class _Https:
                 f"server states no Repr-Digest, and reading it back gave {answer.status}"
             )
         if digest.hexdigest() != parcel.sha256:
-            self._undo(answer, parcel, digest.hexdigest())
+            self._refuse(answer, parcel, digest.hexdigest())
+        self._changed.discard(parcel.name)
 
-    def _undo(self, answer: HTTPResponse, parcel: Parcel, found: str) -> None:
+    def _refuse(self, answer: HTTPResponse, parcel: Parcel, found: str) -> None:
+        self._changed.add(parcel.name)
         raise DeliveryFailed(
             f"{self.place}: {parcel.name} arrived changed: SHA-256 {found}, expected "
-            f"{parcel.sha256} (answer {answer.status}); it is sent again"
+            f"{parcel.sha256} (answer {answer.status}); it is sent anew"
         )
 
     def _ask(

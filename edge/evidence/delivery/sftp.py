@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -128,6 +129,7 @@ class _Sftp:
             raise MissingDependency(
                 "sending evidence by SFTP needs `paramiko`: pip install 'edge-appliance[upload]'"
             ) from exc
+        logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it logs it raises too
         options = self._options
         key_type, key = options.host_key.split()
         link = socket.create_connection((options.host, options.port), _CONNECT_S)
