@@ -43,7 +43,6 @@ PURE = [
     "evidence/_cover.py",
     "evidence/item.py",
     "evidence/retention.py",
-    "evidence/delivery/_address.py",
     "oversight/measures.py",
     "oversight/truth.py",
     "oversight/_matching.py",

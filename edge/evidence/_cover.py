@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
-from urllib.parse import quote
 
 from edge.evidence.sidecar import Sidecar
 
@@ -85,7 +84,7 @@ export was made, for whoever changes a file and the list with it cannot change t
 
 
 def _article(place: str, sidecar: Sidecar) -> str:
-    address = escape(quote(place), quote=True)
+    address = escape(place, quote=True)
     if sidecar.media == "clip":
         shown = f'<video src="{address}" controls preload="metadata"></video>'
     else:

@@ -50,9 +50,13 @@ class Courier:
             self._thread = threading.Thread(target=self._run, name=title, daemon=True)
             self._thread.start()
 
+    def request_stop(self) -> None:
+        """End soon."""
+        self._stop.set()
+
     def close(self) -> None:
         """End; what is under way is gone on with another time."""
-        self._stop.set()
+        self.request_stop()
         if self._thread is not None:
             self._thread.join(timeout=5.0)
         self._delivery.close()

@@ -26,7 +26,7 @@ _BACK = 1.25  # times the room at which it was stopped: no flutter around a thre
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Bounds:
     """How much is kept, and for how long.
 
     Attributes:
@@ -57,21 +57,19 @@ class Policy:
 def doomed(
     items: Sequence[Item],
     is_held: Callable[[Sidecar], bool],
-    policy: Policy,
-    now: datetime,
+    bounds: Bounds,
+    now: datetime | None,
     free_bytes: int,
-    *,
-    is_clock_sure: bool = True,
 ) -> list[tuple[Item, Why]]:
     """What has to go now.
 
     Args:
         items: All of it, in any order.
         is_held: Whether an item is on legal hold.
-        policy: How much is kept.
-        now: UTC.
+        bounds: How much is kept.
+        now: UTC; None where the box does not know the time: then nothing goes for its age, or for
+            the disk.
         free_bytes: Free on the disk.
-        is_clock_sure: False where the box does not know the time: then nothing is too old.
 
     Returns:
         Items and why, in the order in which they are to go.
@@ -92,21 +90,22 @@ def doomed(
         gone.extend((item, why) for item in leaving)
         kept[:] = [item for item in kept if id(item) not in left]
 
-    if is_clock_sure:
-        drop([i for i in kept if now - i.sidecar.end > _days(policy, i)], "days")
+    if now is not None:
+        drop([i for i in kept if now - i.sidecar.end > _days(bounds, i)], "days")
     for camera in dict.fromkeys(item.sidecar.camera for item in kept):
-        most = policy.camera_bytes(camera)
+        most = bounds.camera_bytes(camera)
         own = [item for item in kept if item.sidecar.camera == camera]
         if most is not None:
             drop(own, "camera quota", total(own) - most)
-    drop(list(kept), "quota", total(kept) - policy.max_bytes)
-    short = policy.min_free_bytes - free_bytes - total(item for item, _ in gone)
-    drop([i for i in kept if now - i.sidecar.end > SPARED], "disk", short)
+    drop(list(kept), "quota", total(kept) - bounds.max_bytes)
+    if now is not None:
+        short = bounds.min_free_bytes - free_bytes - total(item for item, _ in gone)
+        drop([i for i in kept if now - i.sidecar.end > SPARED], "disk", short)
     return gone
 
 
-def _days(policy: Policy, item: Item) -> timedelta:
-    return timedelta(days=policy.days(item.sidecar.purpose))
+def _days(bounds: Bounds, item: Item) -> timedelta:
+    return timedelta(days=bounds.days(item.sidecar.purpose))
 
 
 def total(items: Iterable[Item]) -> int:

@@ -89,6 +89,14 @@ class Key:
             )
         return cls.read(Path(folder) / name)
 
+    def check(self) -> None:
+        """See that it can be used.
+
+        Raises:
+            MissingDependency: The library is not installed.
+        """
+        self.cipher(bytes(32), "")
+
     def cipher(self, salt: bytes, ref: str) -> AESGCM:
         """The cipher of one file.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from functools import partial
 
@@ -41,11 +41,15 @@ class Service:
     Args:
         config: What to do.
         publisher: Where everything said goes; it outlives this service.
+        evidence_trouble: Tells why evidence is not kept as configured; empty while it is.
     """
 
-    def __init__(self, config: Config, publisher: Publisher) -> None:
+    def __init__(
+        self, config: Config, publisher: Publisher, *, evidence_trouble: Callable[[], str] = str
+    ) -> None:
         self._config = config
         self._publisher = publisher
+        self._evidence_trouble = evidence_trouble
         self._origin = origin_of(config)
         storage = config.appliance.storage.path
         self._models = Models.on_this_machine(storage)
@@ -265,7 +269,7 @@ class Service:
                 for disarming in self._disarmed.get(options.camera, ())
                 if disarming.rule in {rule.name for rule in options.rules}
             ],
-            storage_trouble=lambda: self._publisher.trouble,
+            storage_trouble=lambda: self._publisher.trouble or self._evidence_trouble(),
         )
 
     def _report_status(self, camera: str, status: Status) -> None:

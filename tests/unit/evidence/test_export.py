@@ -19,7 +19,7 @@ from edge.errors import EvidenceError, EvidenceInvalid, InputError
 from edge.evidence.export import Exported, Request, export
 from edge.evidence.export_check import check
 from edge.evidence.keeper import Keeper
-from edge.evidence.retention import Policy
+from edge.evidence.retention import Bounds
 from edge.evidence.sealed import Key
 from edge.evidence.vault import Vault
 from tests.unit.evidence.sidecar_builder import NOON, event_id, keep
@@ -103,7 +103,7 @@ def test_the_script_needs_python_alone(folder: Path, zipped: Path, form: str) ->
     assert sums.returncode == 0
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(which=st.integers(0, 10**6), place=st.integers(0, 10**6), bit=st.integers(0, 7))
 def test_any_changed_byte_is_found_and_its_file_named(
     folder: Path, which: int, place: int, bit: int
@@ -124,7 +124,7 @@ def test_any_changed_byte_is_found_and_its_file_named(
     assert name == "SHA256SUMS" or names(problems) == {name}
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, 10**6), bit=st.integers(0, 7))
 def test_any_changed_byte_of_a_zip_is_found(
     zipped: Path, tmp_path: Path, place: int, bit: int
@@ -167,7 +167,7 @@ def test_encrypted_evidence_leaves_decrypted(tmp_path: Path) -> None:
     content = os.urandom(100_000)
     keep(tmp_path / "v", 1, content)
     vault = Vault(tmp_path / "v", key=Key(bytes(32)))
-    Keeper(vault, Policy(10**12, 30), free_bytes=lambda _: 10**12).tick(NOON)
+    Keeper(vault, Bounds(10**12, 30), free_bytes=lambda _: 10**12).tick(NOON)
     out = exported(vault, tmp_path / "x").path
     assert (out / "media" / "2026-11-23" / "north" / f"{event_id(1)}.mp4").read_bytes() == content
     with pytest.raises(EvidenceInvalid, match="no key is here"):

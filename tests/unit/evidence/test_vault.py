@@ -13,7 +13,7 @@ import pytest
 from edge.errors import EvidenceInvalid, InputError
 from edge.evidence import erasures
 from edge.evidence.keeper import Keeper
-from edge.evidence.retention import Policy, doomed, withheld
+from edge.evidence.retention import Bounds, doomed, withheld
 from edge.evidence.sealed import Key
 from edge.evidence.vault import Vault
 from tests.unit.evidence.sidecar_builder import NOON, event_id, keep
@@ -22,9 +22,9 @@ MIB = 2**20
 KEY = Key(bytes(range(32)))
 
 
-def keeper(vault: Vault, free: int = 10**12, **policy: object) -> Keeper:
-    said: dict[str, object] = {"max_bytes": 10**12, "keep_days": 30, **policy}
-    return Keeper(vault, Policy(**said), free_bytes=lambda _: free)  # type: ignore[arg-type]
+def keeper(vault: Vault, free: int = 10**12, **bounds: object) -> Keeper:
+    said: dict[str, object] = {"max_bytes": 10**12, "keep_days": 30, **bounds}
+    return Keeper(vault, Bounds(**said), free_bytes=lambda _: free)  # type: ignore[arg-type]
 
 
 def refs(vault: Vault) -> list[str]:
@@ -90,8 +90,8 @@ def test_held_evidence_over_the_quota_is_said(tmp_path: Path) -> None:
     vault.hold(event_id(1), "A", "case", NOON)
     watch = keeper(vault, max_bytes=MIB)
     watch.tick(NOON)
-    assert "on hold takes 2 of 1 MiB" in watch.trouble
-    assert watch.refusal("snapshot") == watch.trouble
+    assert "on legal hold fills the 1 MiB" in watch.trouble
+    assert watch.refusal("north", "snapshot") == watch.trouble
 
 
 def test_a_disk_that_fills_stops_things_in_the_declared_order() -> None:
@@ -111,14 +111,14 @@ def test_for_a_full_disk_the_oldest_go_and_the_last_day_is_spared(tmp_path: Path
     vault = Vault(tmp_path)
     now = NOON + timedelta(days=3, hours=1)
     items, _ = vault.scan()
-    policy = Policy(10**12, 30, min_free_bytes=10 * MIB)
-    assert [w for _, w in doomed(items, lambda _: False, policy, now, 9 * MIB)] == ["disk"]
-    assert len(doomed(items, lambda _: False, policy, now, 0)) == 3
+    bounds = Bounds(10**12, 30, min_free_bytes=10 * MIB)
+    assert [w for _, w in doomed(items, lambda _: False, bounds, now, 9 * MIB)] == ["disk"]
+    assert len(doomed(items, lambda _: False, bounds, now, 0)) == 3
     watch = keeper(vault, free=0, min_free_bytes=10 * MIB)
     watch.tick(now)
     assert refs(vault) == [f"{event_id(3)}.mp4"]
     assert "not kept: clean, clip, snapshot" in watch.trouble
-    assert watch.refusal("clip")
+    assert watch.refusal("north", "clip")
 
 
 def test_nothing_is_too_old_while_the_clock_is_unsure(tmp_path: Path) -> None:
@@ -127,10 +127,11 @@ def test_nothing_is_too_old_while_the_clock_is_unsure(tmp_path: Path) -> None:
     vault = Vault(tmp_path)
     doubt = ["not synchronised"]
     watch = Keeper(
-        vault, Policy(10**12, 1), clock_doubt=lambda: doubt[0], free_bytes=lambda _: 10**12
+        vault, Bounds(10**12, 1), clock_doubt=lambda: doubt[0], free_bytes=lambda _: 10**12
     )
     watch.tick(NOON + timedelta(days=4000))
     assert refs(vault)
+    assert watch.trouble == "what is over its days is not erased: not synchronised"
     doubt[0] = ""
     watch.tick(NOON + timedelta(days=4000))
     assert not refs(vault)
@@ -228,9 +229,10 @@ def test_the_keeper_seals_and_all_reads_on(tmp_path: Path) -> None:
 
 def test_without_the_key_nothing_is_kept_in_the_clear(tmp_path: Path) -> None:
     """The keeper refuses, and says so."""
-    watch = Keeper(Vault(tmp_path), Policy(1, 1), no_key="no credential", free_bytes=lambda _: 9)
+    watch = Keeper(Vault(tmp_path), Bounds(1, 1), no_key="no credential", free_bytes=lambda _: 9)
+    assert "no credential" in watch.refusal("north", "clip")
     watch.tick(NOON)
-    assert "no credential" in watch.refusal("snapshot")
+    assert "no credential" in watch.refusal("north", "snapshot")
 
 
 def test_media_that_is_not_its_sidecar_s_is_not_sealed(tmp_path: Path) -> None:
