@@ -28,11 +28,11 @@ class CutLink:
 
     def cut(self) -> None:
         """Cut what is connected now."""
-        for end in self._open:
+        ends, self._open = self._open, []  # a client that comes back at once is not among them
+        for end in ends:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
-        self._open = []
 
     def close(self) -> None:
         """Take no more."""

@@ -153,7 +153,7 @@ def _list(args: argparse.Namespace) -> int:
             "path": str(item.path),
             "stored_bytes": item.stored_bytes,
             "held": is_held(item.sidecar, holds),
-            "sent": vault.sent_to(item),
+            "sent": list(item.sent),
         }
         for item in chosen
     ]
@@ -241,7 +241,7 @@ def _send(args: argparse.Namespace) -> int:
     sent = []
     try:
         for item in _chosen(args, vault.scan()[0]):
-            if args.name not in vault.sent_to(item):
+            if args.name not in item.sent:
                 courier.send(item)
                 sent.append(item.sidecar.ref)
     finally:

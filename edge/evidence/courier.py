@@ -96,7 +96,7 @@ class Courier:
             for item in self._vault.scan()[0]
             if item.sidecar.media in self._options.media
             and (self._options.when == "always" or is_held(item.sidecar, holds))
-            and self.name not in self._vault.sent_to(item)
+            and self.name not in item.sent
         ]
 
     def send(self, item: Item) -> None:

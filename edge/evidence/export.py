@@ -150,7 +150,10 @@ def export(
         raise InputError("say who and why: both stand on the cover and in the record")
     if out.exists():
         raise InputError(f"{out} exists already; an export is never written over another")
-    faults = {item.path: fault for item in items if (fault := vault.fault(item))}
+    inside = f"{vault.folder}/"  # where it lies on the box is nobody's business outside
+    faults = {
+        item.path: fault.replace(inside, "") for item in items if (fault := vault.fault(item))
+    }
     sound = [item for item in items if item.path not in faults]
     if not sound:
         raise EvidenceInvalid(f"nothing to export is sound: {'; '.join(faults.values())}")

@@ -16,11 +16,13 @@ class Item:
         sidecar: What is known of it.
         path: The media file.
         stored_bytes: What both take on the disk, in whole blocks of 4 KiB.
+        sent: Names of the other sides that have it.
     """
 
     sidecar: Sidecar
     path: Path
     stored_bytes: int
+    sent: tuple[str, ...] = ()
 
     @property
     def sidecar_path(self) -> Path:

@@ -124,7 +124,7 @@ class Keeper:
         taken = total(items) - total(gone)
         free = self._free_bytes(vault.folder)
         self._withheld = withheld(free, bounds.min_free_bytes, self._withheld)
-        # Words without figures: a condition that lasts must read the same from one look to the next.
+        # Words without figures: a condition that lasts must read the same at each look.
         if taken > bounds.max_bytes:
             self._withheld = ["clean", "clip", "snapshot"]
             most = bounds.max_bytes >> 20

@@ -94,8 +94,8 @@ def doomed(
         drop([i for i in kept if now - i.sidecar.end > _days(bounds, i)], "days")
     for camera in dict.fromkeys(item.sidecar.camera for item in kept):
         most = bounds.camera_bytes(camera)
-        own = [item for item in kept if item.sidecar.camera == camera]
         if most is not None:
+            own = [item for item in kept if item.sidecar.camera == camera]
             drop(own, "camera quota", total(own) - most)
     drop(list(kept), "quota", total(kept) - bounds.max_bytes)
     if now is not None:

@@ -12,7 +12,6 @@ import hashlib
 import json
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -25,8 +24,9 @@ from edge.evidence import sidecar as sidecars
 from edge.evidence.erasures import Erasure, Erasures
 from edge.evidence.holds import Hold, Holds, is_held
 from edge.evidence.item import Broken, Item
+from edge.evidence.listing import SENT, Listing
 from edge.evidence.sealed import Key, Sealer, is_sealed, plain
-from edge.evidence.sidecar import MODE, Sidecar
+from edge.evidence.sidecar import MODE
 from edge.files import write_atomically
 
 log = logging.getLogger("edge.evidence.vault")
@@ -37,10 +37,7 @@ Record: TypeAlias = Callable[[str, Mapping[str, object]], None]
 ORPHAN_AFTER = timedelta(hours=1)
 """A media file that nothing was written to for so long, and without a sidecar, is a crash's."""
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_BLOCK = 4096
 _SEALING = ".sealing"
-_SENT = ".json.sent-"
 
 
 def unrecorded(_name: str, _facts: Mapping[str, object]) -> None:
@@ -64,36 +61,22 @@ class Vault:
         self.record = record
         self._holds = Holds(folder / "holds")
         self._erasures = Erasures(folder / "erased")
-        self._known: dict[Path, tuple[int, Item | Broken]] = {}
+        self._listing = Listing(folder)
         self._unwritten: list[Erasure] = []
         self._sealed: set[Path] = set()
 
     def scan(self) -> tuple[list[Item], list[Broken]]:
         """What there is now, the oldest first, and what should be evidence and is not.
 
-        Sidecars never change, so each is read once: 10,000 of them are looked through in 0.1 s.
-
         Raises:
             EvidenceError: The folder cannot be read.
         """
-        known: dict[Path, tuple[int, Item | Broken]] = {}
         try:
-            for path, entry in self._files():
-                if not path.name.endswith(".json") or path.name.startswith("."):
-                    continue
-                stamp = entry.stat().st_mtime_ns
-                before = self._known.get(path)
-                if before and before[0] == stamp and isinstance(before[1], Item):
-                    known[path] = before
-                else:
-                    known[path] = (stamp, _read(path))
+            items, broken = self._listing.look()
         except OSError as exc:
             raise EvidenceError(f"evidence in {self.folder}: {exc.strerror}") from exc
-        self._known = known
-        self._sealed &= {path.with_name(path.name[:-5]) for path in known}
-        items = [found for _, found in known.values() if isinstance(found, Item)]
-        items.sort(key=lambda item: (item.sidecar.begin, item.sidecar.ref))
-        return items, [found for _, found in known.values() if isinstance(found, Broken)]
+        self._sealed &= {item.path for item in items}
+        return items, broken
 
     def open(self, item: Item, offset: int = 0) -> Iterator[bytes]:
         """An item's media as it was made, decrypted where it is encrypted; see `sealed.plain`."""
@@ -155,14 +138,14 @@ class Vault:
             place = str(item.path.relative_to(self.folder))
             sent = self.sent_to(item)
             erasure = Erasure.of(item.sidecar, place, why, now, sent=",".join(sent))
-            marks = [item.path.with_name(f"{item.path.name}{_SENT}{name}") for name in sent]
+            marks = [item.path.with_name(f"{item.path.name}{SENT}{name}") for name in sent]
             self._remove(erasure, item.sidecar_path, item.path, *marks)
         return True
 
     def sent_to(self, item: Item) -> list[str]:
-        """Names of the other sides that have an item."""
-        marks = item.path.parent.glob(f"{item.path.name}{_SENT}*")
-        return sorted(mark.name.rpartition(_SENT)[2] for mark in marks)
+        """Names of the other sides that have an item now, also since it was listed."""
+        marks = item.path.parent.glob(f"{item.path.name}{SENT}*")
+        return sorted(mark.name.rpartition(SENT)[2] for mark in marks)
 
     def note_sent(self, item: Item, name: str, place: str, now: datetime) -> None:
         """Remember that an item is on the other side, verified.
@@ -171,7 +154,7 @@ class Vault:
             OSError: It could not be written; it will be sent again.
         """
         said = {"at": now.isoformat(timespec="seconds"), "place": place}
-        mark = item.path.with_name(f"{item.path.name}{_SENT}{name}")
+        mark = item.path.with_name(f"{item.path.name}{SENT}{name}")
         write_atomically(mark, json.dumps(said).encode() + b"\n", mode=MODE)
         facts = {"ref": item.sidecar.ref, "place": place, "sha256": item.sidecar.sha256}
         self.record("evidence-sent", facts)
@@ -188,7 +171,7 @@ class Vault:
         swept = 0
         oldest_ns = (now - ORPHAN_AFTER).timestamp() * 1e9
         with self._lock():
-            for path, entry in list(self._files()):
+            for path, entry in list(self._listing.files()):
                 is_item = sidecars.sidecar_path(path).exists()
                 is_said_of_media = path.with_name(path.name.partition(".json")[0]).exists()
                 if is_item or (".json" in path.name and is_said_of_media):
@@ -201,7 +184,7 @@ class Vault:
                     self._remove(Erasure(at, place, "left by a crash, never evidence"), path)
                     swept += 1
         today = now.astimezone(timezone.utc).date().isoformat()
-        for day in self._days():
+        for day in self._listing.days():
             if day.name < today:
                 for camera in day.iterdir():
                     _remove_empty(camera)
@@ -262,20 +245,6 @@ class Vault:
             raise OSError(28, "others wait to be written down")
         self._erasures.note(erasure)
 
-    def _days(self) -> list[Path]:
-        if not self.folder.is_dir():
-            return []
-        return [day for day in self.folder.iterdir() if _DAY.fullmatch(day.name) and day.is_dir()]
-
-    def _files(self) -> Iterator[tuple[Path, os.DirEntry[str]]]:
-        """Everything in the folders of days and cameras."""
-        for day in self._days():
-            for camera in day.iterdir():
-                if camera.is_dir():
-                    with os.scandir(camera) as entries:
-                        for entry in entries:
-                            yield camera / entry.name, entry
-
     @contextmanager
     def _lock(self) -> Iterator[None]:
         """Holds and erasures take turns; on the folder itself, which needs no room."""
@@ -285,26 +254,6 @@ class Vault:
             yield
         finally:
             os.close(handle)
-
-
-def _read(path: Path) -> Item | Broken:
-    """One sidecar, and how much room its item takes."""
-    media = path.with_name(path.name.removesuffix(".json"))
-    try:
-        sidecar = sidecars.read(path)
-        sizes = [media.stat().st_size, path.stat().st_size]
-    except FileNotFoundError:
-        return Broken(path, f"{media}: the media file is gone")
-    except OSError as exc:
-        return Broken(path, str(exc))
-    if not _is_in_place(sidecar, path):
-        return Broken(path, f"{path}: it is the sidecar of {sidecar.camera}'s {sidecar.ref}")
-    return Item(sidecar, media, sum(-(-size // _BLOCK) * _BLOCK for size in sizes))
-
-
-def _is_in_place(sidecar: Sidecar, path: Path) -> bool:
-    told = (sidecar.day, sidecar.camera, sidecar.ref + ".json")
-    return told == (path.parent.parent.name, path.parent.name, path.name)
 
 
 def _remove_empty(folder: Path) -> None:
