@@ -297,7 +297,7 @@ def _key(args: argparse.Namespace, config: Config | None) -> Key | None:
     if evidence is None or evidence.encryption is None:
         return None
     try:
-        return Key.from_credentials(evidence.encryption.credential)
+        return Key.from_credentials(evidence.encryption.key_name)
     except InputError:
         return None  # listing needs none; where a file must be opened, that says so
 

@@ -78,7 +78,7 @@ class Outbox(Options):
 class Encryption(Options):
     """Evidence encrypted at rest: a stolen disk shows nothing."""
 
-    credential: Annotated[
+    key_name: Annotated[
         Identifier,
         Field(
             description="Name of the systemd credential that holds the key of 32 bytes; without it "
@@ -140,7 +140,7 @@ class Evidence(Options):
     ] = 1
     encryption: Annotated[
         Encryption | None,
-        Field(description="Encrypt it at rest.", examples=[{"credential": "evidence-key"}]),
+        Field(description="Encrypt it at rest.", examples=[{"key_name": "evidence-key"}]),
     ] = None
     upload: Annotated[
         dict[Identifier, AnyDelivery],

@@ -36,7 +36,7 @@ class Keeping:
         no_key = ""
         if evidence.encryption is not None:
             try:
-                self.key = Key.from_credentials(evidence.encryption.credential)
+                self.key = Key.from_credentials(evidence.encryption.key_name)
                 self.key.check()
             except EdgeError as exc:
                 no_key = str(exc)
