@@ -16,6 +16,7 @@
         BrokerRefused          the broker answered, and said no
         OutboxError            the disk outbox cannot be used
       EvidenceError            evidence cannot be kept, read, exported or delivered
+        DeliveryFailed         evidence did not reach the other side: worth a retry
         EvidenceInvalid        a sidecar, a media file or an export is not what it should be
         EvidenceUnmade         a clip or snapshot could not be made, or may not be
       MissingDependency        an optional library is not installed
@@ -89,6 +90,10 @@ class OutboxError(SinkError):
 
 class EvidenceError(EdgeError, OSError):
     """Evidence cannot be kept, read, exported or delivered."""
+
+
+class DeliveryFailed(EvidenceError, ConnectionError):
+    """Evidence did not reach the other side, or not as it was sent."""
 
 
 class EvidenceInvalid(EvidenceError, ValueError):

@@ -17,6 +17,7 @@ from edge.config.problem import Finding, any_of, suggest
 from edge.config.schema import Appliance, Camera
 from edge.detections import ANY_LABEL
 from edge.detectors import DetectorOptions
+from edge.evidence.delivery import DeliveryOptions
 from edge.geometry import area, self_crossings
 from edge.options import Point
 
@@ -52,6 +53,20 @@ def check_appliance(
         yield Finding(("commands",), cause, "write `protocol: 5`, or take commands out")
     if appliance.web is not None:
         yield Finding(("web",), "this release has no device page yet", _UNUSED, "warning")
+    if appliance.storage.evidence is not None:
+        yield from _check_upload(appliance.storage.evidence.upload, folder, exists)
+
+
+def _check_upload(
+    upload: Mapping[str, DeliveryOptions], folder: Path, exists: Callable[[Path], bool]
+) -> Iterator[Finding]:
+    for name, options in upload.items():
+        for key in ("ca_file", "cert_file", "key_file"):
+            path = getattr(options, key, None)
+            if isinstance(path, Path) and not exists(folder / path):
+                remedy = "relative paths begin in the folder of appliance.yaml"
+                place = ("storage", "evidence", "upload", name, key)
+                yield Finding(place, f"there is no file {folder / path}", remedy)
 
 
 def check_camera(camera: Camera, folder: Path, exists: Callable[[Path], bool]) -> Iterator[Finding]:

@@ -16,7 +16,8 @@ from edge.detectors import Backend, Engine, Load, Models, NetworkOptions, open_e
 from edge.errors import ModelMismatch
 from edge.event import RuleState
 from edge.evidence.policy import Policy
-from edge.evidence.recorder import Recorder
+from edge.evidence.recorder import Admit, Recorder, all_admitted
+from edge.evidence.vault import Record, unrecorded
 from edge.evidence.witness import Witness
 from edge.hardware import Sensors
 from edge.masks import Masks
@@ -52,6 +53,8 @@ class Service:
         config: What to do.
         publisher: Where everything said goes; it outlives this service.
         record: Takes what goes into the audit log.
+        admit: Tells why no more evidence of a kind is taken for a camera; empty where it is.
+        evidence_trouble: Tells why evidence is not kept as configured; empty while it is.
     """
 
     def __init__(
@@ -59,10 +62,13 @@ class Service:
         config: Config,
         publisher: Publisher,
         *,
-        record: Callable[[str, Mapping[str, object]], None] = lambda _what, _details: None,
+        record: Record = unrecorded,
+        admit: Admit = all_admitted,
+        evidence_trouble: Callable[[], str] = str,
     ) -> None:
         self._config = config
         self._publisher = publisher
+        self._evidence_trouble = evidence_trouble
         self._origin = origin_of(config)
         storage = config.appliance.storage.path
         self._models = Models.on_this_machine(storage)
@@ -78,7 +84,9 @@ class Service:
         self._recorder: Recorder | None = None
         self._kept = config.appliance.storage.evidence  # a change waits for the next start
         if self._kept is not None:
-            self._recorder = Recorder(self._evidence, publisher.supplement, record=record)
+            self._recorder = Recorder(
+                self._evidence, publisher.supplement, record=record, admit=admit
+            )
         self._started = time.monotonic()
 
     @property
@@ -364,7 +372,7 @@ class Service:
                 for disarming in self._disarmed.get(options.camera, ())
                 if disarming.rule in {rule.name for rule in options.rules}
             ],
-            storage_trouble=lambda: self._publisher.trouble,
+            storage_trouble=lambda: self._publisher.trouble or self._evidence_trouble(),
             policy=policy,
             witness=self._witness(options, policy),
         )
