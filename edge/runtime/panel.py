@@ -161,9 +161,14 @@ class LocalPanel:
 
     def camera(self, camera: str) -> Json:
         """The camera's file; without files, what is in force."""
+        watched = next((c for c in self._service.cameras if c.name == camera), None)
+        feed = watched.reader.feed if watched else None
+        size_wh = feed.stream.size_wh if feed else (0, 0)
         if self._editing is None:
-            return surveyed(self._options(camera))
-        return self._editing.camera(camera)
+            found = surveyed(self._options(camera))
+        else:
+            found = self._editing.camera(camera)
+        return {**found, "size_wh": list(size_wh) if all(size_wh) else None}
 
     def preview(self, camera: str, draft: Json) -> Json:
         """What a draft would do."""
