@@ -38,8 +38,6 @@ def running(
 ) -> Iterator[tuple[Path, Opened, Browser]]:
     """A box with a camera that works, and three with passwords that cannot be reached."""
     folder = configured(tmp_path_factory.mktemp("box"), clip)
-    with (folder / "appliance.yaml").open("a") as out:
-        out.write("")
     appliance = (folder / "appliance.yaml").read_text()
     (folder / "appliance.yaml").write_text(
         appliance.replace('127.0.0.1:1"', '127.0.0.1:1", username: u, password: broker-hunter2')
@@ -108,7 +106,11 @@ def test_no_answer_of_any_address_holds_a_password(
         broken = {**changed, "rules": [{"name": "r", "kind": "zone_entry", "zone": "no"}]}
         for path, method in sorted(routes):
             place = path.replace("{camera}", camera).replace("{rule}", "yard-entry")
+            if (path, method) in asked and "{" not in path:
+                continue
             asked.add((path, method))
+            if place.endswith("/live") and camera != "street":
+                continue  # it has no picture to send
             if place.endswith(("/events", "/live", "/tracks")):
                 with browser.listening(place) as stream:
                     bodies[place] = stream.read(1500 if place.endswith("/events") else 10)
@@ -121,7 +123,6 @@ def test_no_answer_of_any_address_holds_a_password(
                 for n, said in enumerate((leak, broken, changed)):
                     said = {**said, "minutes": 1, "calibration": None}
                     bodies[f"{method} {place} {n}"] = browser.ask(method, place, said).body
-        (folder / "cameras" / f"{camera}.yaml").touch()
     assert asked == routes
     assert len(bodies) > 60
     for place, said in bodies.items():
@@ -233,7 +234,7 @@ def test_a_rule_is_tried_before_it_is_armed(
     """On the packets in the ring and on a clip; nothing is published, and junk is refused."""
     _, _, browser = running
     body = draft(browser)
-    body["lines"] = {"middle": [[0.2, 1.0], [0.2, 0.0]]}
+    body["lines"] = {"middle": [[0.5, 1.0], [0.5, 0.0]]}
     body["rules"] = [{"name": "over", "kind": "line_crossing", "line": "middle"}]
     seen = len(browser.ask("GET", "/api/events/recent").json)
     raw = json.dumps(body).encode() + b"\n" + clip.read_bytes()
