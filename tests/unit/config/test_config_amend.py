@@ -112,8 +112,8 @@ def test_it_says_what_it_is_to_say_and_keeps_comments_and_order(
     masks: dict[str, Any],
     rules: list[dict[str, Any]],
 ) -> None:
-    """Whatever is added, moved or taken out, in whatever style: all comment lines stay, in order."""
-    text, old = written
+    """Whatever is added, moved or taken out: all comment lines stay, in order."""
+    text, _ = written
     new = {"zones": zones, "masks": masks, "rules": rules}
     result = amended(text, data_of(text), new)
     said = data_of(result)
@@ -159,7 +159,10 @@ def test_nothing_to_do_changes_nothing(written: tuple[str, dict[str, Any]]) -> N
 
 def test_a_comment_above_a_deleted_entry_and_below_it_stays() -> None:
     """The comment under an entry belongs to the next one."""
-    text = "camera: a\nzones:\n  # first\n  a: [[0, 0], [1, 0], [1, 1]]\n  # second\n  b: [[0, 0], [1, 0], [1, 1]]\n"
+    text = (
+        "camera: a\nzones:\n  # first\n  a: [[0, 0], [1, 0], [1, 1]]\n"
+        "  # second\n  b: [[0, 0], [1, 0], [1, 1]]\n"
+    )
     wanted = {"zones": {"b": [[0, 0], [1, 0], [1, 1]]}}
     assert amended(text, data_of(text), wanted) == (
         "camera: a\nzones:\n  # first\n  # second\n  b: [[0, 0], [1, 0], [1, 1]]\n"

@@ -131,8 +131,7 @@ def test_as_soon_as_there_is_a_user_everybody_logs_in(
 def test_a_login_attack_is_slowed_also_all_at_once(
     running: tuple[Path, Opened, Browser],
 ) -> None:
-    """Five guesses are heard; of fifty at the same moment no more than that, and the right password
-    waits, too."""
+    """Of fifty guesses at the same moment five are heard; the right password waits, too."""
     folder, _, browser = running
     users(folder)
     statuses: list[int] = []
