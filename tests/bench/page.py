@@ -49,7 +49,7 @@ def clip(street: Path, path: Path, *, fps: int, is_still: bool) -> Path:
             if index % step:
                 continue
             shown = (first if is_still else frame).reformat(1280, 720, "yuv420p")
-            shown.pts, shown.time_base = n_frames, stream.time_base
+            shown.pts, shown.time_base = n_frames, Fraction(1, fps)
             target.mux(stream.encode(shown))
             n_frames += 1
             if n_frames >= 12 * fps:

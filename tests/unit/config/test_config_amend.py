@@ -183,6 +183,16 @@ def test_a_new_block_stands_in_its_usual_place() -> None:
     )
 
 
+def test_an_empty_block_keeps_the_comment_in_its_line() -> None:
+    """What stands beside `{}` is a comment as well."""
+    text = "camera: a\nzones: {}   # none yet\nmasks:\n"
+    new = {"zones": {"a": [[0, 0], [1, 0], [1, 1]]}, "masks": {"b": [[0, 0], [1, 0], [1, 1]]}}
+    assert amended(text, data_of(text), new) == (
+        "camera: a\nzones: {a: [[0, 0], [1, 0], [1, 1]]}   # none yet\n"
+        "masks:\n  b: [[0, 0], [1, 0], [1, 1]]\n"
+    )
+
+
 def test_lines_end_as_they_did() -> None:
     """A file from Windows stays one."""
     text = "camera: a\r\nzones:\r\n  a: [[0, 0], [1, 0], [1, 1]]\r\n"
