@@ -117,6 +117,11 @@ def test_as_soon_as_there_is_a_user_everybody_logs_in(
         assert (refused.status, "technician" in refused.json["error"]) == (403, True)
     assert anna.ask("POST", "/api/reload", {}).status == 200
 
+    again = Browser(local.port)
+    assert again.login("ben", PASSWORD).status == 200
+    kept.add("ben", "viewer", "another long password")
+    assert again.ask("GET", "/api/box").status == 401, "a new password ends the old one's sessions"
+    assert ben.login("ben", "another long password").status == 200
     assert ben.ask("POST", "/api/logout", {}).status == 200
     assert ben.ask("GET", "/api/box").status == 401
     monkeypatch.setattr(streams, "STILL_HERE_S", 0.5)
