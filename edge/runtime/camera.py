@@ -100,6 +100,7 @@ class Camera:
         clock_doubt: Tells why the box's own UTC is in doubt; empty while it is not.
         disarmed: Rules that are disarmed from the start.
         storage_trouble: Tells why events are not safe on the disk; empty while they are.
+        viewers: Who looks at this camera; its own where nobody could from before.
         policy: What its pictures may show, and whether there may be any.
         witness: Makes evidence; None where none is kept.
     """
@@ -117,6 +118,7 @@ class Camera:
         clock_doubt: Callable[[], str] = str,
         disarmed: Iterable[Disarming] = (),
         storage_trouble: Callable[[], str] = str,
+        viewers: Viewers | None = None,
         policy: Policy = DEFAULT_POLICY,
         witness: Witness | None = None,
     ) -> None:
@@ -132,7 +134,7 @@ class Camera:
         self._degraded = degraded
         self._clock_doubt = clock_doubt
         self._arming = Arming(disarmed)
-        self._viewers = Viewers()
+        self._viewers = viewers or Viewers()
         self._storage_trouble = storage_trouble
         self.policy = policy
         self.witness = witness
@@ -163,6 +165,11 @@ class Camera:
     def rules(self) -> tuple[str, ...]:
         """Names of its rules."""
         return tuple(rule.name for rule in self._pipeline.rules)
+
+    @property
+    def rule_states(self) -> dict[str, RuleState]:
+        """What was last said of each rule, by name."""
+        return dict(self._states)
 
     @property
     def disarmed(self) -> tuple[Disarming, ...]:
@@ -285,7 +292,9 @@ class Camera:
         decoder = self._decoder.open(feed.stream)
         if self.witness is not None:
             self.witness.follow(feed)
-        attention = Attention(self.name, feed.ring, decoder, self._pipeline)
+        attention = Attention(
+            self.name, feed.ring, decoder, self._pipeline, lambda: self._viewers.is_watched
+        )
         before = replace(self.counters)
         complaint = ""
         try:
@@ -354,10 +363,13 @@ class Camera:
             self.counters.n_looked += step.detections is not None
             self._send(self._arming.pass_on(step.events), step)
             self._show(step)
+            self._viewers.tell(step)
             self._check()
 
     def _show(self, step: Step) -> None:
-        """Let those see it who wait for a picture."""
+        """Let those see it who wait for a picture; nobody, where the policy lets none out."""
+        if self.policy.metadata_only:
+            return
 
         def hidden() -> Frame | None:
             seen = step.detections

@@ -27,11 +27,15 @@ from edge.metrics import exposition
 from edge.runtime import supervisor
 from edge.runtime.box import LocalBox
 from edge.runtime.desk import Desk
+from edge.runtime.editing import Editing
 from edge.runtime.keeping import Keeping
 from edge.runtime.memory import share_one_heap
 from edge.runtime.metrics import samples
 from edge.runtime.monitor import Monitor, MonitorUnavailable, Progress
 from edge.runtime.notice import in_force, refused
+from edge.runtime.page import Page
+from edge.runtime.panel import LocalPanel
+from edge.runtime.recent import Recent
 from edge.runtime.service import Service, origin_of
 from edge.sinks import Publisher, open_publisher
 from edge.topics import CONFIG
@@ -78,6 +82,8 @@ class Daemon:
         share_one_heap()
         publisher = _publisher(self._config)
         keeping = Keeping(self._config.appliance.storage)
+        recent = Recent()
+        publisher.hear(recent.add)
         try:
             n_ended = publisher.end_open("the appliance was restarted", datetime.now(timezone.utc))
             if n_ended:
@@ -88,17 +94,21 @@ class Daemon:
                 admit=keeping.refusal,
                 evidence_trouble=lambda: keeping.trouble,
             )
-            desk = Desk(LocalBox(service, publisher, self._ask_reload), publisher)
+            box = LocalBox(service, publisher, self._ask_reload)
+            desk = Desk(box, publisher)
+            page = self._page(service, publisher, box, recent)
             monitor = self._monitor(service, publisher, desk)
             keeping.start()
             service.start()
-            self._note(publisher)
+            self._note(publisher, page)
             desk.hear(self._config.appliance)
-            self._attend(service, publisher, desk)
+            page.follow(self._config)
+            self._attend(service, publisher, desk, page)
             supervisor.notify("STOPPING=1")
             if monitor is not None:
                 monitor.close()
             desk.close()
+            page.close()
             service.stop("the appliance was stopped")
         finally:
             keeping.close()
@@ -113,6 +123,13 @@ class Daemon:
 
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, note)
+
+    def _page(self, service: Service, publisher: Publisher, box: LocalBox, recent: Recent) -> Page:
+        """The device page, not yet open."""
+        editing = None
+        if self._reload is not None:
+            editing = Editing(self._config.folder, lambda: service.config, self._ask_reload)
+        return Page(LocalPanel(service, publisher, box, recent, editing))
 
     def _monitor(self, service: Service, publisher: Publisher, desk: Desk) -> Monitor | None:
         """Open what fleets are looked after by, where it was asked for; a failure is only said."""
@@ -137,7 +154,7 @@ class Daemon:
         log.info("metrics: http://%s/metrics", options.listen)
         return monitor
 
-    def _attend(self, service: Service, publisher: Publisher, desk: Desk) -> None:
+    def _attend(self, service: Service, publisher: Publisher, desk: Desk, page: Page) -> None:
         """Readiness, health, watchdog and reloads until a signal to stop."""
         watchdog = supervisor.Watchdog()
         is_ready = False
@@ -162,10 +179,11 @@ class Daemon:
                 continue
             if isinstance(asked, int) and asked != signal.SIGHUP:
                 return
-            self._try_reload(service, publisher)
+            self._try_reload(service, publisher, page)
             desk.hear(self._config.appliance)
             if not isinstance(asked, int):
                 asked.put(self._refusal)
+            page.follow(self._config)
 
     def _ask_reload(self) -> str:
         """Have `run` reload, and wait for it; from another thread.
@@ -186,7 +204,7 @@ class Daemon:
             raise CommandFailed(f"refused, the configuration in force stays: {refusal}")
         return self._config.short_hash
 
-    def _try_reload(self, service: Service, publisher: Publisher) -> None:
+    def _try_reload(self, service: Service, publisher: Publisher, page: Page) -> None:
         """Take up what the files say now; where that cannot be, what is in force goes on."""
         self._refusal = "there is no folder to read it from"
         if self._reload is None:
@@ -202,10 +220,12 @@ class Daemon:
             if isinstance(exc, ConfigUnusable):
                 problems = exc.problems
             publisher.state(CONFIG, refused(self._config, problems, datetime.now(timezone.utc)))
+            errors = tuple(problem for problem in problems if problem.severity == "error")
+            page.panel.overview.note(errors, is_refused=True)
             return
         self._refusal = ""
         self._config = config
-        self._note(publisher)
+        self._note(publisher, page)
         log.info(
             "configuration %s in force: %d cameras go on, %d began anew, %d are new, %d stopped",
             config.short_hash,
@@ -235,9 +255,10 @@ class Daemon:
         if config.appliance.storage != self._config.appliance.storage:
             log.warning("storage: changes take effect at the next start")
 
-    def _note(self, publisher: Publisher) -> None:
+    def _note(self, publisher: Publisher, page: Page) -> None:
         """Say what is in force, and keep a copy of its files."""
         now = datetime.now(timezone.utc)
+        page.panel.overview.note(self._config.problems, is_refused=False)
         publisher.state(CONFIG, in_force(self._config, now))
         if self._reload is None:
             return

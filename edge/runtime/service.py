@@ -31,6 +31,7 @@ from edge.runtime.clock import BoxClock
 from edge.runtime.cooling import Cooling
 from edge.runtime.reader import Reader
 from edge.runtime.standing import Status
+from edge.runtime.viewer import Viewers
 from edge.runtime.wiring import pipeline_of
 from edge.sinks import Publisher
 from edge.topics import camera_status_topic, is_level, rule_state_topic
@@ -77,6 +78,7 @@ class Service:
         self._engines: dict[str, tuple[Engine, str]] = {}
         self._batchers: list[Batcher] = []
         self._cameras: dict[str, Camera] = {}
+        self._viewers: dict[str, Viewers] = {}  # over a restart of their cameras
         self._off: dict[str, Status] = {}
         self._clock = BoxClock()
         self._cooling = Cooling()
@@ -95,6 +97,16 @@ class Service:
         return tuple(self._cameras.values())
 
     @property
+    def config(self) -> Config:
+        """What it does."""
+        return self._config
+
+    @property
+    def aside(self) -> dict[str, Status]:
+        """Cameras that are not watched, by id, with why and since when."""
+        return dict(self._off)
+
+    @property
     def origin(self) -> Origin:
         """Who speaks for it."""
         return self._origin
@@ -103,6 +115,15 @@ class Service:
     def uptime_s(self) -> float:
         """Since it was made."""
         return time.monotonic() - self._started
+
+    def viewers(self, camera: str) -> Viewers | None:
+        """Who looks at a camera; None where it is not watched."""
+        return self._viewers.get(camera)
+
+    def engine(self, detector: str) -> Engine | None:
+        """The engine in service under a detector's name; None where no camera uses it."""
+        found = self._engines.get(detector)
+        return found[0] if found else None
 
     @property
     def clock_doubt(self) -> str:
@@ -205,6 +226,8 @@ class Service:
             if engines[detector := by_name[name].analyse.detector] is not old.get(detector)
         }
         self._retire([*found.stop, *restart])
+        for name in found.stop:
+            self._viewers.pop(name).close()
         self._origin = origin_of(config)
         self._publisher.reopen(self._origin, [config.appliance.mqtt], config.folder)
         for engine, reason in old.values():
@@ -373,6 +396,7 @@ class Service:
                 if disarming.rule in {rule.name for rule in options.rules}
             ],
             storage_trouble=lambda: self._publisher.trouble or self._evidence_trouble(),
+            viewers=self._viewers.setdefault(options.camera, Viewers()),
             policy=policy,
             witness=self._witness(options, policy),
         )
