@@ -1,4 +1,4 @@
-"""Clusters: what objects are worth that are seen again and again on one track. Pure."""
+"""Clusters: what objects are worth that are seen again and again on one track. Pure.
 
 A hundred boxes of one person are little more than one person. Two ways to say how much more: the
 effective number of objects, from how the tracks scatter; and the bootstrap, which draws tracks and
