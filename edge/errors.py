@@ -11,6 +11,7 @@
         CardInvalid            a model card that cannot be used
         ModelMissing           no weights on the search path
         ModelMismatch          weights whose SHA-256 or tensors are not the card's
+        ModelRefused           the policy does not admit it
       DetectorStalled          the engine did not answer in time: never an empty scene
       SinkError
         BrokerRefused          the broker answered, and said no
@@ -66,6 +67,10 @@ class ModelMissing(ModelError, FileNotFoundError):
 
 class ModelMismatch(ModelError, ValueError):
     """The file is not what its card says: other hash, other tensors."""
+
+
+class ModelRefused(ModelError, PermissionError):
+    """The operator's policy does not admit this model."""
 
 
 class DetectorStalled(EdgeError, TimeoutError):

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from edge.admission import Policy
 from edge.config import Config
 from edge.config.schema import Appliance, Camera
 from edge.demo.street import DEMO_LINE, DEMO_ZONE
@@ -68,4 +69,5 @@ def setting(source: dict[str, Any], storage: Path, port: int, *, is_street: bool
         appliance=Appliance.model_validate_json(json.dumps(appliance)),
         cameras=(Camera.model_validate_json(json.dumps(camera)),),
         sha256=hashlib.sha256(open_part.encode()).hexdigest(),
+        policy=Policy(version=1, profile="laboratory", models={}, approvers={}, purposes={}),
     )

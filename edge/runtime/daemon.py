@@ -102,6 +102,7 @@ class Daemon:
         while True:
             if time.monotonic() >= health_due:
                 service.say_health(desk.counts)
+                service.review()
                 health_due = time.monotonic() + HEALTH_S
             if watchdog_s is not None and not service.is_stuck:
                 supervisor.notify("WATCHDOG=1")

@@ -21,6 +21,7 @@ from edge.runtime.batcher import Batcher
 from edge.runtime.builder import Builder
 from edge.runtime.camera import Camera, Reports
 from edge.runtime.clock import BoxClock
+from edge.runtime.governance import Governance
 from edge.runtime.reader import Reader
 from edge.runtime.standing import Status
 from edge.runtime.wiring import pipeline_of
@@ -32,7 +33,12 @@ log = logging.getLogger("edge.service")
 
 def origin_of(config: Config) -> Origin:
     """Who speaks for a configuration."""
-    return Origin(config.appliance.site, config.appliance.node, config.sha256)
+    return Origin(
+        config.appliance.site,
+        config.appliance.node,
+        config.sha256,
+        "laboratory" if config.is_laboratory else None,
+    )
 
 
 class Service:
@@ -50,6 +56,7 @@ class Service:
         storage = config.appliance.storage.path
         self._models = Models.on_this_machine(storage)
         self._builder = Builder(storage, self._models)
+        self._governance = Governance(self._models)
         self._disarmed: dict[str, tuple[Disarming, ...]] = {}  # over a restart of their cameras
         self._engines: dict[str, tuple[Engine, str]] = {}
         self._cameras: dict[str, Camera] = {}
@@ -71,6 +78,7 @@ class Service:
         """Load the detectors, say what this box is, and begin to watch."""
         for name in self._detectors():
             self._engines[name] = self._open(name)
+        self._review()
         self._watch(options for options in self._config.cameras if options.enabled)
 
     def change(self, config: Config) -> Changes:
@@ -109,8 +117,27 @@ class Service:
         for engine, reason in old.values():
             if (engine, reason) not in engines.values():
                 engine.close()
+        self._review()
         self._watch(by_name[name] for name in by_name if name in {*found.start, *restart})
         return found
+
+    def review(self) -> None:
+        """Once a day: what the policy lets run today; a deployment past its review disarms."""
+        if self._governance.is_due and self._review():
+            self._say_about()
+
+    def _review(self) -> bool:
+        """Ask the policy, and tell the cameras; whether anything is another than before."""
+        reasons = {name: reason for name, (_, reason) in self._engines.items()}
+        is_other = self._governance.review(self._config, reasons)
+        for camera in self.cameras:
+            camera.refuse(self._refused(camera.name))
+        return is_other
+
+    def _refused(self, camera: str) -> dict[str, str]:
+        """Why rules of one camera do not arm, by rule."""
+        found = self._governance.standing.refused
+        return {rule: why for (name, rule), why in found.items() if name == camera}
 
     def _engines_for(self, before: Config) -> dict[str, tuple[Engine, str]]:
         """What the configuration's detectors run on: those in service where nothing differs."""
@@ -144,8 +171,7 @@ class Service:
         """Begin to watch some cameras, and say what this box is and what is not watched."""
         new = [self._camera(options) for options in cameras]
         self._cameras |= {camera.name: camera for camera in new}
-        models = [engine.model for engine, _ in self._engines.values()]
-        self._publisher.about(about(self._config, self._origin, models))
+        self._say_about()
         self._publisher.keep_only(retained_topics(self._config))
         self._report_off()
         # What is said is durable before it is said. In between cameras that already decode, the
@@ -154,6 +180,11 @@ class Service:
             camera.announce()
         for camera in new:
             camera.start()
+
+    def _say_about(self) -> None:
+        models = [engine.model for engine, _ in self._engines.values()]
+        governed = self._governance.about(self._config)
+        self._publisher.about(about(self._config, self._origin, models, governed))
 
     def _report_off(self) -> None:
         """Say which cameras are not watched, and since when."""
@@ -209,6 +240,7 @@ class Service:
                 broker=broker_health(self._publisher),
                 commands=dict(commands) if commands else None,
                 cameras={camera.name: camera.figures() for camera in self.cameras},
+                profile=self._origin.profile,
             )
         )
 
@@ -222,7 +254,8 @@ class Service:
             return batchers[-1]
 
         options = self._config.appliance.detectors[name]
-        engine, reason = open_engine(options, self._models, serve, later.append)
+        admit = partial(self._governance.admit, self._config, name)
+        engine, reason = open_engine(options, self._models, serve, later.append, admit)
         for better in later:
             self._builder.build(better, partial(self._go_over, better, engine, batchers[-1]))
         if reason:
@@ -265,6 +298,7 @@ class Service:
                 for disarming in self._disarmed.get(options.camera, ())
                 if disarming.rule in {rule.name for rule in options.rules}
             ],
+            refused=self._refused(options.camera),
             storage_trouble=lambda: self._publisher.trouble,
         )
 
@@ -279,6 +313,7 @@ class Service:
                 state=status.state,
                 since=status.since,
                 why=status.why or None,
+                profile=self._origin.profile,
             ),
         )
 

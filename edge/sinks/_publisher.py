@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -165,7 +166,7 @@ class Publisher:
             SinkError: A new outlet cannot use a local file; events go on to the outbox only.
         """
         with self._lock:
-            is_same = (self._origin.site, self._origin.node) == (origin.site, origin.node)
+            is_same = replace(self._origin, config=origin.config) == origin
             is_same = is_same and self._sinks == tuple(sinks)
             self._origin = origin
             if is_same:
