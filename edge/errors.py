@@ -89,5 +89,9 @@ class OutboxError(SinkError):
     """The disk outbox cannot be opened, read or written."""
 
 
+class AuditError(EdgeError, OSError):
+    """The audit log cannot be written or read."""
+
+
 class MissingDependency(EdgeError, ImportError):
     """An optional library is needed for what was asked, and is not installed."""

@@ -1,0 +1,18 @@
+"""Audit: the append-only log that others can check. docs/audit.md describes it to the byte.
+
+Boundary: files below `storage.path/audit`. Nothing here knows a broker, a configuration or a
+camera; the runtime joins them. Parts:
+
+    _merkle   the tree and its proofs      _record   one record, canonical, and its personal part
+    _note     signed heads, cosignatures   _keys     Ed25519
+    _folder   how it lies on disk          _log      the writer
+"""
+
+from __future__ import annotations
+
+from edge.audit._folder import FOLDER, read
+from edge.audit._log import AuditLog
+from edge.audit._note import Head, PublicKey
+from edge.audit._record import KINDS, PERSONAL, Record
+
+__all__ = ["FOLDER", "KINDS", "PERSONAL", "AuditLog", "Head", "PublicKey", "Record", "read"]
