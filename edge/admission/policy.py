@@ -11,14 +11,26 @@ import binascii
 import datetime as dt
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from edge.options import Identifier, Options
 
 FILE = "policy.yaml"
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=400, strip_whitespace=True)]
-Date = Annotated[dt.date, Field(strict=False)]
+
+
+def _day(value: object) -> object:
+    """A date's text, when it is one."""
+    if isinstance(value, str):
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"expected a day such as 2026-11-24, got '{value}'") from None
+    return value
+
+
+Date = Annotated[dt.date, BeforeValidator(_day)]
 Profile: TypeAlias = Literal["governed", "laboratory"]
 
 KEY_BYTES = 32
@@ -80,7 +92,13 @@ class Deployment(Options):
 class Purpose(Options):
     """What rules are for. A rule names one in its `purpose`."""
 
-    words: Annotated[Text, Field(description="In words a citizen understands.")]
+    statement: Annotated[
+        Text,
+        Field(
+            description="In words a citizen understands.",
+            examples=["Nobody is hurt where lorries reverse"],
+        ),
+    ]
     legal_basis: Annotated[
         Text, Field(description="On what ground.", examples=["DPA 2018 s.35, strictly necessary"])
     ]
@@ -210,7 +228,7 @@ class Policy(Options):
             examples=[
                 {
                     "yard-safety": {
-                        "words": "Nobody is hurt where lorries reverse",
+                        "statement": "Nobody is hurt where lorries reverse",
                         "legal_basis": "Health and Safety at Work Act 1974",
                         "owner": "analytics",
                         "review": "2027-04-30",

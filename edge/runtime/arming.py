@@ -55,7 +55,7 @@ class Arming:
     ) -> None:
         self._lock = threading.Lock()
         self._refused: dict[str, str] = {}
-        self._to_refuse = dict(refused or {})  # from the start on
+        self._to_refuse = dict(refused or {})  # while it is not watched
         self._disarmed: dict[str, Disarming] = {}
         self._unsaid: dict[tuple[str, str], Event] = {}  # begun, and kept back
         self._inherited = tuple(inherited)
@@ -146,9 +146,10 @@ class Arming:
         """End all, after the rules have said their last; what was kept back stays so."""
         with self._lock:
             self._unsaid.clear()
-            names, refused = tuple(self._disarmed), tuple(self._refused)
-            self._refused.clear()
-            ends = [_said(name, "end", now, reason, REFUSED) for name in refused]
+            names = tuple(self._disarmed)
+            ends = [_said(name, "end", now, reason, REFUSED) for name in self._refused]
+            # The incident ends with the watching; the refusal does not.
+            self._to_refuse, self._refused = self._refused, {}
             return ends + [event for name in names for event in self._end(name, now, reason)]
 
     def pass_on(self, events: Sequence[Event]) -> Sequence[Event]:
