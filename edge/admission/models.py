@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edge.admission.policy import Policy
-from edge.detectors import Card
+from edge.detectors import Card, Measured
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,10 @@ class Candidate:
     def engine(self) -> str:
         """In the words of an accuracy record."""
         return self.kind if self.kind == "onnx" else f"{self.kind}, precision {self.precision}"
+
+    def is_measured_by(self, record: Measured) -> bool:
+        """Whether an accuracy record is of these weights, run in this way."""
+        return (record.weights, record.engine) == (self.sha256, self.engine)
 
 
 def refusal(policy: Policy, signers: frozenset[str], seen: Candidate, today: dt.date) -> str:
@@ -71,7 +75,7 @@ def _reasons(
 
 def _accuracy(policy: Policy, seen: Candidate, today: dt.date) -> Iterator[str]:
     of_file = [one for one in seen.card.measured if one.weights == seen.sha256]
-    found = [one for one in of_file if one.engine == seen.engine]
+    found = [one for one in of_file if seen.is_measured_by(one)]
     remedy = f"run `edge model eval {seen.card.name} --engine {seen.kind}" + (
         "`" if seen.kind == "onnx" else f" --precision {seen.precision}`"
     )

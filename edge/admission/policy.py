@@ -161,6 +161,30 @@ class Threshold(Options):
     date: Annotated[Date, Field(description="When it was chosen.", examples=["2026-10-01"])]
 
 
+class Referral(Options):
+    """Figures that, when passed, send the deployment back to whoever authorised it."""
+
+    false_alarm_share: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=1,
+            description="Most of the reviewed alerts that may be false; passed when even the lower "
+            "end of the interval is above it.",
+            examples=[0.2],
+        ),
+    ] = None
+    outage_share: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=1,
+            description="Most of a month that a camera may not be watching while it should.",
+            examples=[0.05],
+        ),
+    ] = None
+
+
 class Policy(Options):
     """What may run here: `policy.yaml`."""
 
@@ -204,6 +228,13 @@ class Policy(Options):
         Evaluation,
         Field(description="What an accuracy record must be.", examples=[{"max_age_days": 365}]),
     ] = Evaluation()
+    refer: Annotated[
+        Referral,
+        Field(
+            description="What calls for re-referral, in the monthly report.",
+            examples=[{"false_alarm_share": 0.2, "outage_share": 0.05}],
+        ),
+    ] = Referral()
     models: Annotated[
         dict[Identifier, ModelUse],
         Field(

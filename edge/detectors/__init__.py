@@ -18,7 +18,7 @@ from pydantic import Field
 
 from edge.detections import Detections, ModelRef
 from edge.detectors._builds import Build, Builds
-from edge.detectors._card import Card
+from edge.detectors._card import Card, Measured
 from edge.detectors._engines import EngineKey, EngineStore
 from edge.detectors._pull import pull
 from edge.detectors._weights import Models
@@ -260,6 +260,7 @@ __all__ = [
     "EngineStore",
     "FrameBackend",
     "Load",
+    "Measured",
     "Models",
     "NetworkOptions",
     "Plan",

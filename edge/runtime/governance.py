@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 
 from edge.admission import Candidate, Standing, refusal, standing
@@ -50,6 +50,7 @@ class Governance:
         self._admitted: set[str] = set()
         self._standing = Standing()
         self._said_due: set[str] = set()
+        self._in_force: dict[tuple[str, str], dict[str, object]] = {}
         self._day: dt.date | None = None
 
     @property
@@ -62,12 +63,12 @@ class Governance:
         """A day has begun since the last review."""
         return self._day != self._today()
 
-    def admit(self, config: Config, detector: str, options: DetectorOptions) -> str:
-        """Why what wants to run is not admitted; empty where it is, and it counts as running."""
-        why = self._refusal(config, detector, options)
-        if isinstance(options, NetworkOptions) and not why:
+    def runs(self, detector: str, options: DetectorOptions | None) -> None:
+        """Note what a detector runs on; None where it runs no model."""
+        self._running.pop(detector, None)
+        self._day = None  # a review is due
+        if isinstance(options, NetworkOptions):
             self._running[detector] = options
-        return why
 
     def review(self, config: Config, engines: Mapping[str, str]) -> bool:
         """Judge again: at the start, after a reload, each day.
@@ -85,7 +86,7 @@ class Governance:
         detectors: dict[str, str] = {}
         for name, reason in engines.items():
             running = self._running.get(name)
-            detectors[name] = reason or (self._refusal(config, name, running) if running else "")
+            detectors[name] = reason or (self.refusal(config, name, running) if running else "")
         watched = [camera for camera in config.cameras if camera.enabled]
         found = standing(
             config.policy,
@@ -96,9 +97,23 @@ class Governance:
         )
         is_governed = config.policy is not None and config.policy.profile == "governed"
         self._say(found, detectors if is_governed else {})
+        self._record_changes(config, found)
         is_other = found != self._standing
         self._standing = found
         return is_other
+
+    def _record_changes(self, config: Config, found: Standing) -> None:
+        """Record what is in force now and was not; the reports live of it."""
+        now = dict(in_force(config, found, self._running, self._models))
+        for place, facts in now.items():
+            if self._in_force.get(place) != facts:
+                self._record(place[0], facts)
+        for kind, name in self._in_force.keys() - now.keys():
+            if kind == "rule.armed" and name not in {"/".join(at) for at in found.refused}:
+                camera, _, rule = name.partition("/")
+                facts = {"camera": camera, "rule": rule, "reason": "the configuration changed"}
+                self._record("rule.disarmed", facts)
+        self._in_force = now
 
     def about(self, config: Config) -> PolicyAbout:
         """What governs the box, for `about`."""
@@ -125,7 +140,8 @@ class Governance:
             refused=tuple(RefusalAbout(what=a, why=b) for a, b in refused[:MOST_LISTED]) or None,
         )
 
-    def _refusal(self, config: Config, detector: str, options: DetectorOptions) -> str:
+    def refusal(self, config: Config, detector: str, options: DetectorOptions) -> str:
+        """Why what wants to run is not admitted; empty where it is."""
         if config.policy is None or not isinstance(options, NetworkOptions):
             return ""  # motion runs no model
         try:
@@ -168,3 +184,79 @@ class Governance:
                 log.warning("%s", notice)
                 self._record("rule.due", {"what": notice.what, "due": notice.due.isoformat()})
         self._said_due = said
+
+
+def in_force(
+    config: Config, found: Standing, running: Mapping[str, NetworkOptions], models: Models
+) -> Iterator[tuple[tuple[str, str], dict[str, object]]]:
+    """Kind, name and facts of everything that decides now.
+
+    Args:
+        config: In force.
+        found: What its policy keeps back.
+        running: Detectors that run a model, by name.
+        models: Where its card and weights are found.
+    """
+    policy = config.policy
+    for name, options in running.items():
+        try:
+            key, card = options.engine_key(models), models.card(options.model)
+        except (ModelError, MissingDependency):
+            continue
+        seen = Candidate(
+            name, options.confidence, card, key.model_sha256, options.kind, key.precision
+        )
+        record = next((m for m in card.measured if seen.is_measured_by(m)), None)
+        use = policy.models.get(card.name) if policy else None
+        yield (
+            ("model.changed", name),
+            {
+                "detector": name,
+                "model": card.name,
+                "sha256": key.model_sha256,
+                "engine": seen.engine,
+                "licence": card.licence.spdx,
+                "intended_use": card.intended_use,
+                "known_limits": card.known_limits,
+                "use": use.use if use else None,
+                "accuracy": f"{record.metric} {record.value:g} on {record.dataset}, {record.date}"
+                if record
+                else None,
+            },
+        )
+    governed = {one.of: one for one in policy.thresholds} if policy else {}
+    values = {
+        f"detectors.{name}.confidence": detector.confidence
+        for name, detector in config.appliance.detectors.items()
+    }
+    if policy:
+        values |= {one.of: one.value for one in policy.thresholds}
+        refer = {f"refer.{name}": value for name, value in policy.refer.model_dump().items()}
+        values |= {name: value for name, value in refer.items() if value is not None}
+    for of, value in values.items():
+        one = governed.get(of)
+        facts: dict[str, object] = {"of": of, "value": value}
+        if one is not None:
+            facts |= {"owner": one.owner, "approver": one.approved_by, "why": one.reason}
+        yield ("threshold.changed", of), facts
+    for camera in config.cameras:
+        for rule in camera.rules if camera.enabled else ():
+            if (camera.camera, rule.name) in found.refused:
+                continue
+            purpose = policy.purposes.get(rule.purpose) if policy else None
+            yield (
+                ("rule.armed", f"{camera.camera}/{rule.name}"),
+                {
+                    "camera": camera.camera,
+                    "place": camera.name,
+                    "rule": rule.name,
+                    "kind": rule.kind,
+                    "classes": list(rule.classes),
+                    "purpose": rule.purpose or None,
+                    "statement": purpose.statement if purpose else None,
+                    "legal_basis": purpose.legal_basis if purpose else None,
+                    "review": purpose.review.isoformat() if purpose else None,
+                    "dpia": purpose.dpia if purpose else None,
+                    "n_masks": len(camera.masks),
+                },
+            )

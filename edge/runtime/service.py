@@ -11,7 +11,15 @@ from functools import partial
 from edge.config import Config
 from edge.config.changes import Changes, changes
 from edge.config.schema import Camera as CameraOptions
-from edge.detectors import Backend, Engine, Load, Models, NetworkOptions, open_engine
+from edge.detectors import (
+    Backend,
+    DetectorOptions,
+    Engine,
+    Load,
+    Models,
+    NetworkOptions,
+    open_engine,
+)
 from edge.errors import ModelMismatch
 from edge.event import RuleState
 from edge.message import CameraStatus, Health, Origin, rule_status
@@ -21,7 +29,7 @@ from edge.runtime.batcher import Batcher
 from edge.runtime.builder import Builder
 from edge.runtime.camera import Camera, Reports
 from edge.runtime.clock import BoxClock
-from edge.runtime.governance import Governance
+from edge.runtime.governance import Governance, Recorder
 from edge.runtime.reader import Reader
 from edge.runtime.standing import Status
 from edge.runtime.wiring import pipeline_of
@@ -47,16 +55,22 @@ class Service:
     Args:
         config: What to do.
         publisher: Where everything said goes; it outlives this service.
+        record: Keeps for auditors what was admitted, armed and refused.
     """
 
-    def __init__(self, config: Config, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        config: Config,
+        publisher: Publisher,
+        record: Recorder = lambda _kind, _facts: None,
+    ) -> None:
         self._config = config
         self._publisher = publisher
         self._origin = origin_of(config)
         storage = config.appliance.storage.path
         self._models = Models.on_this_machine(storage)
         self._builder = Builder(storage, self._models)
-        self._governance = Governance(self._models)
+        self._governance = Governance(self._models, record=record)
         self._disarmed: dict[str, tuple[Disarming, ...]] = {}  # over a restart of their cameras
         self._engines: dict[str, tuple[Engine, str]] = {}
         self._cameras: dict[str, Camera] = {}
@@ -248,23 +262,31 @@ class Service:
         """The engine behind a detector's name, and why it is less than was asked for."""
         batchers: list[Batcher] = []
         later: list[NetworkOptions] = []
+        admitted: list[DetectorOptions] = []
+
+        def admit(candidate: DetectorOptions) -> str:
+            why = self._governance.refusal(self._config, name, candidate)
+            if not why:
+                admitted.append(candidate)
+            return why
 
         def serve(load: Load) -> Backend:
             batchers.append(Batcher(load, name=name))
             return batchers[-1]
 
         options = self._config.appliance.detectors[name]
-        admit = partial(self._governance.admit, self._config, name)
         engine, reason = open_engine(options, self._models, serve, later.append, admit)
+        used = admitted[:-1] if later else admitted  # the last was asked for what is to be built
+        self._governance.runs(name, used[-1] if used and not reason else None)
         for better in later:
-            self._builder.build(better, partial(self._go_over, better, engine, batchers[-1]))
+            self._builder.build(better, partial(self._go_over, name, better, engine, batchers[-1]))
         if reason:
             log.error("detector %s: %s", name, reason)
         else:
             log.info("detector %s: %s", name, engine.model)
         return engine, reason or ""
 
-    def _go_over(self, better: NetworkOptions, engine: Engine, batcher: Batcher) -> None:
+    def _go_over(self, name: str, better: NetworkOptions, engine: Engine, batcher: Batcher) -> None:
         """Let another kind run the network from now on; trackers and rules notice nothing.
 
         Raises:
@@ -281,6 +303,7 @@ class Service:
                 f"{key.model}@{key.model_sha256[:8]}; restart edge to use the new file"
             )
         better.engine(self._models, serve)
+        self._governance.runs(name, better)
 
     def _camera(self, options: CameraOptions) -> Camera:
         engine, degraded = self._engines[options.analyse.detector]
