@@ -134,6 +134,20 @@ def commitment(salt: bytes, personal: Mapping[str, Any]) -> str:
     return hashlib.sha256(salt + rfc8785.dumps(dict(personal))).hexdigest()
 
 
+def is_committed(line: bytes, n: int, expected: object) -> bool:
+    """Whether the line of a personal part is the one that a record was written with."""
+    try:
+        part = json.loads(line)
+        salt, personal = bytes.fromhex(part["salt"]), part["personal"]
+        quick = _WRITTEN.encode(personal).encode()
+        if line == b'{"n":%d,"personal":%s,"salt":"%s"}' % (n, quick, salt.hex().encode()):
+            return hashlib.sha256(salt + quick).hexdigest() == expected
+        exact = rfc8785.dumps({"n": n, "personal": personal, "salt": salt.hex()})
+        return line == exact and commitment(salt, personal) == expected
+    except (rfc8785.CanonicalizationError, ValueError, KeyError, TypeError):
+        return False
+
+
 def parsed(line: bytes) -> dict[str, Any]:
     """Read a record's line, and insist that it is canonical: one record has one form.
 
