@@ -22,7 +22,6 @@ from edge.audit._note import Head, PublicKey, parse_head
 from edge.audit._segment import Checked, Finding, Job, check
 from edge.errors import InputError
 
-
 _MOST_UNCOVERED = 4096  # records; the writer signs after 256, but a second may bring many
 
 
