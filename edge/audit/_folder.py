@@ -4,7 +4,7 @@ records-<first>.jsonl    65 536 records each, one a line
 personal-<first>.jsonl   what is kept apart of the same records
 tree                     the hashes of all complete nodes, in the order of their completion
 heads                    signed heads, one after the other
-log.vkey, log.key        who signs them; the private half never leaves the box
+log.vkey, log.key        who signs them, one key a line; the private half never leaves the box
 """
 
 from __future__ import annotations
@@ -53,50 +53,49 @@ def lines(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
         yield (line[:-1] if is_whole else line), is_whole
 
 
-def log_key(folder: Path) -> PublicKey:
-    """Who signs a log's heads, as its folder says.
+def log_keys(folder: Path) -> list[PublicKey]:
+    """Who signs a log's heads, as its folder says: every key it ever had, the newest last.
 
     Raises:
         InputError: There is no log.
     """
+    file = folder / PUBLIC_KEY
     try:
-        return parse_key((folder / PUBLIC_KEY).read_text("utf-8"))
+        return [parse_key(line) for line in file.read_text("ascii").splitlines(keepends=True)]
     except OSError as exc:
         raise InputError(
             f"{folder}: no audit log here ({PUBLIC_KEY}: {exc.strerror}); expected the folder "
             "`audit` of a box's storage.path, or a copy of it"
         ) from exc
     except ValueError as exc:
-        raise InputError(f"{folder / PUBLIC_KEY}: {exc}") from exc
+        raise InputError(f"{file}: {exc}") from exc
 
 
-def heads(folder: Path) -> Iterator[Head]:
-    """All signed heads, the oldest first; not verified.
+def head_notes(folder: Path, end: int | None = None) -> Iterator[str]:
+    """The texts of all signed heads, the oldest first, not verified; none where no file is.
+
+    Args:
+        folder: The log's.
+        end: Bytes of the file to read; None for all.
 
     Raises:
-        ValueError: Something in the file is none; says which.
+        ValueError: The last one is not whole, or something is not UTF-8.
     """
+    note, n_empty, place = b"", 0, 0
     try:
-        with (folder / HEADS).open(encoding="utf-8", newline="\n") as file:
-            for k, note in enumerate(_notes(file)):
-                try:
-                    yield parse_head(note)
-                except ValueError as wrong:
-                    raise ValueError(f"head {k}: {wrong}") from wrong
+        with (folder / HEADS).open("rb") as file:
+            for line in file:
+                place += len(line)
+                if end is not None and place > end:
+                    return
+                n_empty += line == b"\n"
+                if n_empty == 2:
+                    yield note.decode()
+                    note, n_empty = b"", 0
+                else:
+                    note += line
     except FileNotFoundError:
         return
-
-
-def _notes(file: Iterator[str]) -> Iterator[str]:
-    """Texts that an empty line ends, after the empty line inside of each."""
-    note, n_empty = "", 0
-    for line in file:
-        n_empty += line == "\n"
-        if n_empty == 2:
-            yield note
-            note, n_empty = "", 0
-        else:
-            note += line
     if note:
         raise ValueError("the last head is not whole")
 
@@ -156,10 +155,15 @@ def number(line: bytes) -> int | None:
     return n if type(n) is int else None
 
 
+def erased_line(n: int) -> bytes:
+    """What stands for a personal part that was erased; spaces follow, to the old length."""
+    return b'{"erased":true,"n":%d}' % n
+
+
 def personal_parts(folder: Path, first: int) -> dict[int, dict[str, Any]]:
     """What is kept apart of one file's records, by number; empty where the file is not there.
 
-    An erased one is `{"n": ..., "erased": ...}`. A line that cannot be read is left out; of two
+    An erased one has `erased`. A line that cannot be read is left out; of two
     for one record the later counts, for a crash may have come between a part and its record.
     """
     found: dict[int, dict[str, Any]] = {}

@@ -299,24 +299,28 @@ class AuditLog:
 
     def _identity(self, origin: str) -> tuple[SigningKey, bool]:
         """The log's key, and whether it is another one than before."""
-        public_file = self.folder / _folder.PUBLIC_KEY
         try:
-            before = _folder.log_key(self.folder)
+            known = _folder.log_keys(self.folder)
         except InputError:
-            before = None
-        name = before.name if before else origin
+            known = []
+        name = known[-1].name if known else origin
         if not is_name(name):
             raise AuditError(f"audit log {self.folder}: {name!r} cannot be the name of a log")
         key = key_in(self.folder / _folder.PRIVATE_KEY, name, LOG)
-        if before != key.public:
-            write_atomically(public_file, f"{key.public}\n".encode(), mode=0o640)
-        return key, before is not None and before != key.public
+        if known and known[-1] == key.public:
+            return key, False
+        listed = "".join(f"{one}\n" for one in [*known, key.public])
+        write_atomically(self.folder / _folder.PUBLIC_KEY, listed.encode(), mode=0o640)
+        return key, bool(known)
 
     def _recover(self) -> None:
         """Find the end of the log, from its newest head on."""
         head, end = _folder.last_head(self.folder)
-        if (heads := self.folder / _folder.HEADS).exists():
+        heads = self.folder / _folder.HEADS
+        if head is not None:
             os.truncate(heads, end)
+        else:
+            heads.unlink(missing_ok=True)
         if head is not None:
             self._head = head
         if not self._resume(head) and not self._rebuild(head):

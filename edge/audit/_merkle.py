@@ -68,6 +68,11 @@ class Frontier:
         self.size += 1
         return completed
 
+    @property
+    def roots(self) -> tuple[bytes, ...]:
+        """One hash for each complete subtree, the largest first."""
+        return tuple(self._roots)
+
     def copy(self) -> Frontier:
         """One that grows apart from this."""
         return Frontier(self.size, self._roots)

@@ -57,7 +57,7 @@ def parse_key(vkey: str) -> PublicKey:
     Raises:
         ValueError: It is none, or its id is not that of its key.
     """
-    name, _, rest = vkey.strip().partition("+")
+    name, _, rest = vkey.removesuffix("\n").partition("+")
     id_, _, coded = rest.partition("+")
     typed = _decoded(coded)
     if len(typed) != 33 or typed[0] not in (LOG, WITNESS) or not is_name(name):

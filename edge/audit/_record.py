@@ -114,7 +114,7 @@ def draft(n: int, at: datetime, kind: str, facts: Mapping[str, object], salt: by
         raise ValueError(
             f"no kind of audit record is called {kind!r}; there are {', '.join(KINDS)}"
         )
-    told = {name: _plain(value) for name, value in facts.items() if value is not None}
+    told = {_text(name): _plain(value) for name, value in facts.items() if value is not None}
     personal = {name: told.pop(name) for name in sorted(told.keys() & PERSONAL)}
     record: dict[str, Any] = {"v": VERSION, "n": n, "at": iso(at), "kind": kind, "facts": told}
     apart = b""
@@ -132,6 +132,20 @@ def draft(n: int, at: datetime, kind: str, facts: Mapping[str, object], salt: by
 def commitment(salt: bytes, personal: Mapping[str, Any]) -> str:
     """What a record holds of its personal part: hex of SHA-256(salt || canonical JSON)."""
     return hashlib.sha256(salt + rfc8785.dumps(dict(personal))).hexdigest()
+
+
+def is_committed(line: bytes, n: int, expected: object) -> bool:
+    """Whether the line of a personal part is the one that a record was written with."""
+    try:
+        part = json.loads(line)
+        salt, personal = bytes.fromhex(part["salt"]), part["personal"]
+        quick = _WRITTEN.encode(personal).encode()
+        if line == b'{"n":%d,"personal":%s,"salt":"%s"}' % (n, quick, salt.hex().encode()):
+            return hashlib.sha256(salt + quick).hexdigest() == expected
+        exact = rfc8785.dumps({"n": n, "personal": personal, "salt": salt.hex()})
+        return line == exact and commitment(salt, personal) == expected
+    except (rfc8785.CanonicalizationError, ValueError, KeyError, TypeError):
+        return False
 
 
 def parsed(line: bytes) -> dict[str, Any]:
@@ -206,7 +220,7 @@ def iso(at: datetime) -> str:
 def _plain(value: object) -> Any:
     """What canonical JSON can hold; anything else as text."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
+        return {_text(name): _plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, (set, frozenset)):
@@ -216,6 +230,11 @@ def _plain(value: object) -> Any:
     is_number = isinstance(value, (int, float)) and abs(value) < _LARGEST
     if value is None or is_number:
         return value
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    """Text without lone surrogates, which UTF-8 cannot hold."""
     return str(value).encode("utf-8", "replace").decode()
 
 

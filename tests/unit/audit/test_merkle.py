@@ -12,7 +12,8 @@ from edge.audit import _merkle
 from edge.audit._merkle import Frontier, leaf_hash, node_hash
 
 LEAVES = [bytes.fromhex(h) for h in (
-    "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f",
+    "", "00", "10", "2021", "3031", "40414243", "5051525354555657",
+    "606162636465666768696a6b6c6d6e6f",
 )]  # fmt: skip
 """The leaves of the reference implementation's test vectors (certificate-transparency)."""
 
