@@ -79,9 +79,8 @@ def access(month: Month, *, is_public: bool) -> Table:
 def log(month: Month) -> Table:
     gaps = [one.n for one in month.of("log.gap")]
     steps = [one.n for one in month.of("clock.step")]
-    own = [n for n in (month.first, month.last) if n >= 0]
     rows: list[Row] = [
-        {"what": "records of the month", "n": Figure(month.n_records, tuple(own))},
+        {"what": "records of the month", "n": Figure(month.n_records, month.numbers)},
         {"what": "gaps that the log itself admits", "n": Figure(len(gaps), tuple(gaps))},
         {"what": "steps of the clock", "n": Figure(len(steps), tuple(steps))},
         {

@@ -110,6 +110,11 @@ class Month:
         """Records of some kinds, in order of their numbers."""
         yield from sorted((one for kind in kinds for one in self.told.get(kind, ())), key=_number)
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Of all its records."""
+        return tuple(range(self.first, self.last + 1)) if self.n_records else ()
+
     def blind(self, camera: str) -> list[Stretch]:
         """When a camera could not watch."""
         return [one for one in self.outages if one.camera == camera and one.what in BLIND]

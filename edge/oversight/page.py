@@ -17,7 +17,8 @@ h1 { font-size: 1.7rem; line-height: 1.2; } h2 { font-size: 1.25rem; margin-top:
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left;
-  vertical-align: top; overflow-wrap: anywhere; min-width: 4rem; }
+  vertical-align: top; overflow-wrap: anywhere; min-width: 6rem; }
+th { overflow-wrap: normal; }
 thead th { background: var(--soft); }
 td.number { font-variant-numeric: tabular-nums; }
 .missing { color: var(--warn); font-weight: 600; }

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from edge.oversight._governed import history
 from edge.oversight.facts import Month, Stretch, text
 from edge.oversight.table import NOT_PROVIDED, Cell, Figure, Row, Table, counted
 
@@ -105,7 +106,7 @@ def dpia(month: Month, *, is_public: bool) -> Table:
         {"what": "Automated decisions about people", "says": "none: an alert asks a person to look"},
         {"what": "Evidence kept in the month", "says": _files(month, "evidence.made")},
         {"what": "Evidence erased in the month", "says": _files(month, "evidence.erased")},
-        {"what": "Disclosures in the month", "says": _times(month, ("evidence.exported",), "disclosures", is_public=is_public)},
+        {"what": "Disclosures in the month", "says": _times(month, ("evidence.exported",), "times", is_public=is_public)},
         {"what": "Recipients", "says": NOT_PROVIDED},
         {"what": "Consultation of the public", "says": NOT_PROVIDED},
         {"what": "Necessity and proportionality", "says": NOT_PROVIDED},
@@ -128,24 +129,24 @@ def principles(month: Month, *, is_public: bool) -> Table:
          Figure(n_stated, rules, f"{n_stated} of {n_rules} armed rules name a purpose with a legal basis"),
          "the pressing need"),
         ("Effect on individuals and privacy, regular reviews",
-         Figure(len(due), tuple(due), f"{len(due)} reviews announced; masked areas are black before anything sees the picture"),
+         Figure(len(due), tuple(due), f"{_n(len(due), 'warning')} of a review to come; masked areas are black before anything sees the picture"),
          "the assessment itself"),
-        ("Transparency, published contact point", "this report, and the retained `about` of the box",
+        ("Transparency, published contact point", "this report, and what the box says of itself over MQTT",
          "contact point, signage"),
-        ("Responsibility and accountability", _joined(_said(month, "owner"), rules, "owners are in the policy, which two offices sign"),
+        ("Responsibility and accountability", Figure(n_stated, _records(with_purpose), f"{n_stated} of {n_rules} armed rules have an owner in a policy that two offices signed"),
          "who answers for the system"),
         ("Rules, policies and procedures before use",
-         Figure(len(refused), tuple(refused), f"{len(refused)} times something was not admitted by the policy"),
+         Figure(len(refused), tuple(refused), f"{_n(len(refused), 'refusal')} by the policy"),
          "procedures of the people who use it"),
         ("No more stored than necessary", _files(month, "evidence.erased", "erased"), "retention periods, justified"),
         ("Restricted access, limited disclosure",
-         _times(month, access, "accesses, each a record", is_public=is_public),
+         _times(month, access, "times, each a record", is_public=is_public),
          "who may have access"),
-        ("Approved operational, technical and competency standards", "measured accuracy of each engine, above", "competency of staff"),
+        ("Approved operational, technical and competency standards", _measured(month), "competency of staff"),
         ("Security against unauthorised access", "the log is signed and append-only; whoever has a copy can verify it",
          "security of the site and of the broker"),
         ("Effective review and audit mechanisms, regular reports",
-         _times(month, ("review",), "reviews of alerts; this report", is_public=is_public),
+         _times(month, ("review",), "findings of review; this report", is_public=is_public),
          "who reads it"),
         ("Used effectively, images of evidential value", _files(month, "evidence.made", "kept with their hashes"), "outcomes of cases"),
         ("Reference databases accurate and up to date", "there is no reference database", "-"),
@@ -177,8 +178,8 @@ def _said(month: Month, key: str) -> list[str]:
     return sorted({text(one.facts, key) for one in month.armed} - {""})
 
 
-def _joined(words: list[str], records: tuple[int, ...], otherwise: str = NOT_PROVIDED) -> Cell:
-    return Figure("; ".join(words), records) if words else otherwise
+def _joined(words: list[str], records: tuple[int, ...]) -> Cell:
+    return Figure("; ".join(words), records) if words else NOT_PROVIDED
 
 
 def _scope(month: Month) -> list[str]:
@@ -223,14 +224,23 @@ def _counted(numbers: tuple[int, ...], words: str, *, is_public: bool) -> Figure
 
 def _files(month: Month, kind: str, word: str = "") -> Cell:
     numbers = tuple(one.n for one in month.of(kind))
-    return Figure(len(numbers), numbers, f"{len(numbers)} files {word}".strip())
+    return Figure(len(numbers), numbers, f"{_n(len(numbers), 'file')} {word}".strip())
+
+
+def _n(n: int, word: str) -> str:
+    return f"{n} {word}{'s' * (n != 1)}"
+
+
+def _measured(month: Month) -> Cell:
+    """How many of the engines in force have an accuracy record of their own."""
+    models = history(month, "model.changed")
+    good = [one.n for one in models if text(one.facts, "accuracy")]
+    words = f"{len(good)} of {_n(len(models), 'engine')} in force had an accuracy measured as it runs"
+    return Figure(len(good), tuple(one.n for one in models), words) if models else "no model ran"
 
 
 def _models(month: Month) -> Iterable[tuple[str, str, Cell, str]]:
-    seen = {}
-    for one in [*month.before.values(), *month.of("model.changed")]:
-        if one.kind == "model.changed":
-            seen[text(one.facts, "detector")] = one
+    seen = {text(one.facts, "detector"): one for one in history(month, "model.changed")}
     for name, one in sorted(seen.items()):
         for key, heading, source in (
             ("model", "name", "model card"),

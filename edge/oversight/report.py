@@ -63,7 +63,7 @@ def _report(
         "audience": audience,
         "from": f"{when(month.start)} UTC",
         "to": f"{when(month.end)} UTC",
-        "records": Figure(month.n_records, tuple(n for n in (month.first, month.last) if n >= 0)),
+        "records": Figure(month.n_records, month.numbers),
         "log": verdict,
         "software": software,
     }

@@ -30,7 +30,7 @@ AUDIENCES = ("public", "committee")
 
 def made() -> dict[str, Report]:
     """The month's reports."""
-    verdict = "verified: 66 records as they were written, 66 under a signed head"
+    verdict = f"verified: {len(month_log())} records as they were written"
     return reports(month_log(), "2026-11", "harbour/cabinet-1/audit", "edge 1.1", verdict)
 
 
