@@ -23,7 +23,7 @@ def alerts_of(month: Month) -> list[Told]:
 
 def _outcome(month: Month, alert: Told) -> str:
     review = month.reviews.get(str(alert.facts.get("id")))
-    return str(review.facts.get("disposition")) if review else "unreviewed"
+    return str(review.facts.get("verdict")) if review else "unreviewed"
 
 
 def reviewed(month: Month, alerts: Sequence[Told], outcome: str) -> list[int]:

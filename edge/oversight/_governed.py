@@ -71,11 +71,17 @@ def history(month: Month, kind: str) -> list[Told]:
     last: dict[str, Mapping[str, Any]] = {}
     found = []
     for one in [*before, *month.of(kind)]:
-        key = str(one.facts.get("detector") or one.facts.get("of"))
-        if last.get(key) != one.facts:
+        key = str(one.facts.get("of") or one.facts.get("detector"))
+        if not _is_same(last.get(key), one.facts):
             found.append(one)
-        last[key] = one.facts
+            last[key] = one.facts
     return found
+
+
+def _is_same(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
+    """Whether nothing is another; a record that does not say a thing says nothing against it."""
+    decides = ("value", "sha256", "engine", "accuracy", "use")
+    return before is not None and all(now[key] == before.get(key) for key in decides if key in now)
 
 
 def refusals(month: Month) -> Table:

@@ -163,10 +163,12 @@ class _Reader:
         self._armed: dict[tuple[str, str], _Open] = {}
         self._outages: dict[tuple[str, str], _Open] = {}
         self._known: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._refused: set[tuple[str, str]] = set()
         self._seen_at: datetime | None = None
 
     def read(self, record: Read) -> None:
-        month, at, facts = self._month, record.at, record.facts
+        month, at = self._month, record.at
+        facts = _value_told(record.facts) if record.kind == "threshold.changed" else record.facts
         told = Told(record.n, at, record.kind, facts, record.personal)
         if record.kind == "review":
             month.reviews[str(facts.get("event"))] = told
@@ -174,12 +176,15 @@ class _Reader:
             return
         if record.kind == "start":
             self._stop(self._seen_at or at, None)  # the last it said is the last that is known
+            self._refused.clear()
             self._run = _Open(at, [record.n], facts)
         elif record.kind == "stop":
             self._stop(at, record.n)
         elif record.kind == "rule.armed":
             self._arm(told)
         elif record.kind in ("rule.disarmed", "rule.refused"):
+            if record.kind == "rule.refused":
+                self._refused.add(_rule(facts))
             self._end(self._armed, month.armed, _rule(facts), at, record.n)
         elif record.kind == "event":
             self._event(told)
@@ -204,6 +209,9 @@ class _Reader:
 
     def _arm(self, told: Told) -> None:
         place = _rule(told.facts)
+        if "id" in told.facts and place in self._refused:
+            return  # an event says that an incident ended; what the policy refuses stays so
+        self._refused.discard(place)
         known = {**self._known.get(place, {}), **told.facts}
         self._known[place] = known
         self._end(self._armed, self._month.armed, place, told.at, told.n)
@@ -249,6 +257,18 @@ class _Reader:
             return []
         records = (*begun.records, *([] if number is None else [number]))
         return [Stretch(what, camera, span, records, begun.facts)]
+
+
+def _value_told(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A changed value by its whole name, also where a record names its block and key apart."""
+    if "of" in facts:
+        return facts
+    block = (
+        f"detectors.{facts.get('detector')}"
+        if "detector" in facts
+        else f"cameras.{facts.get('camera')}.rules.{facts.get('rule')}"
+    )
+    return {"of": f"{block}.{facts.get('name')}", "value": facts.get("becomes")}
 
 
 def _rule(facts: Mapping[str, Any]) -> tuple[str, str]:

@@ -82,7 +82,7 @@ def month_log(n_alerts: int = 40) -> list[Record]:
             what = "false" if i % 4 == 0 else ("unclear" if i % 10 == 2 else "true")
             log.say(
                 at(7.05 + i / 10), "review",
-                {"event": identifier, "disposition": what, "who": "Operator 4"},
+                {"event": identifier, "verdict": what, "who": "Operator 4"},
             )  # fmt: skip
     log.event(at(12), 200, kind="line_crossed", rule="gate-in", phase="pulse")
     log.say(at(13), "evidence.made", {"ref": "0199.jpg", "sha256": "aa" * 32, "bytes": 2_500_000})
@@ -96,6 +96,11 @@ def month_log(n_alerts: int = 40) -> list[Record]:
     log.say(at(20), "stop", {"reason": "maintenance"})
     log.say(at(21), "start", {"software": {"edge": "1.1"}, "config": "cd" * 32})
     log.say(at(21), "model.changed", MODEL)
+    log.say(at(21), "model.changed", {k: MODEL[k] for k in ("detector", "model", "sha256")})
+    log.say(
+        at(21), "threshold.changed",
+        {"detector": "street", "name": "confidence", "was": 0.35, "becomes": 0.3},
+    )  # fmt: skip
     log.say(at(21), "threshold.changed", {"of": "detectors.street.confidence", "value": 0.3})
     log.say(at(21), "rule.armed", ARMED)
     log.say(at(22), "clock.step", {"seconds": 2.0})
@@ -107,7 +112,7 @@ def month_log(n_alerts: int = 40) -> list[Record]:
     log.say(at(29), "rule.armed", ARMED)
     log.say(
         at(2, 12), "review",
-        {"event": f"0199a7c2-7f1e-7c55-9a53-{300:012d}", "disposition": "true", "who": "Op 4"},
+        {"event": f"0199a7c2-7f1e-7c55-9a53-{300:012d}", "verdict": "true", "who": "Op 4"},
     )  # fmt: skip
     return log.records
 

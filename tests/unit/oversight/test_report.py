@@ -22,7 +22,7 @@ from edge.oversight.page import page
 from edge.oversight.report import month_of, reports
 from edge.oversight.spans import common, hours, union, without
 from edge.oversight.table import NOT_PROVIDED, Report, plain, ranges
-from tests.unit.oversight.month_log import ARMED, MODEL, at, month_log
+from tests.unit.oversight.month_log import ARMED, MODEL, Log, at, month_log
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "reports"
 AUDIENCES = ("public", "committee")
@@ -207,6 +207,20 @@ def test_a_month_is_a_month(text: str) -> None:
     """Anything else is said."""
     with pytest.raises(InputError, match="expected a month such as 2026-11"):
         month_of(text)
+
+
+def test_what_the_policy_refuses_is_not_armed_by_the_end_of_an_incident() -> None:
+    """`rule_disarmed` ends at a stop; that arms nothing, and a person's arming does."""
+    place = {"camera": "gate", "rule": "kerb"}
+    log = Log()
+    log.say(at(1), "start", {})
+    log.say(at(1), "rule.refused", {**place, "reason": "it has no purpose"})
+    log.say(at(2), "rule.armed", {**place, "id": "0199"})
+    assert read_month(log.records, at(1), at(1, 12)).armed == []
+    log.say(at(3), "rule.armed", {**place, "kind": "zone_entry"})
+    log.say(at(4), "stop", {})
+    (armed,) = read_month(log.records, at(1), at(1, 12)).armed
+    assert armed.span == (at(3), at(4))
 
 
 def test_what_goes_on_goes_on_into_the_month() -> None:
