@@ -11,6 +11,7 @@ from functools import partial
 from edge.config import Config
 from edge.config.changes import Changes, changes
 from edge.config.schema import Camera as CameraOptions
+from edge.detections import ModelRef
 from edge.detectors import Backend, Engine, Load, Models, NetworkOptions, open_engine
 from edge.errors import ModelMismatch
 from edge.event import RuleState
@@ -18,6 +19,7 @@ from edge.message import CameraStatus, Health, Origin, rule_status
 from edge.runtime.about import about, broker_health, retained_topics
 from edge.runtime.arming import Disarming
 from edge.runtime.batcher import Batcher
+from edge.runtime.books import Books
 from edge.runtime.builder import Builder
 from edge.runtime.camera import Camera, Reports
 from edge.runtime.clock import BoxClock
@@ -41,9 +43,12 @@ class Service:
     Args:
         config: What to do.
         publisher: Where everything said goes; it outlives this service.
+        books: Keeps the audit log; None where nobody does, as on a workbench.
     """
 
-    def __init__(self, config: Config, publisher: Publisher) -> None:
+    def __init__(self, config: Config, publisher: Publisher, books: Books | None = None) -> None:
+        self._books = books
+        self._models_noted: dict[str, ModelRef] = {}
         self._config = config
         self._publisher = publisher
         self._origin = origin_of(config)
@@ -55,7 +60,7 @@ class Service:
         self._batchers: list[Batcher] = []
         self._cameras: dict[str, Camera] = {}
         self._off: dict[str, Status] = {}
-        self._clock = BoxClock()
+        self._clock = BoxClock(stepped=self._note_step)
         self._started = time.monotonic()
 
     @property
@@ -165,6 +170,7 @@ class Service:
         new = [self._camera(options) for options in cameras]
         self._cameras |= {camera.name: camera for camera in new}
         models = [engine.model for engine, _ in self._engines.values()]
+        self._note_models()
         self._publisher.about(about(self._config, self._origin, models))
         self._publisher.keep_only(retained_topics(self._config))
         self._report_off()
@@ -227,6 +233,7 @@ class Service:
                 uptime_s=int(time.monotonic() - self._started),
                 outbox=self._publisher.outbox_health,
                 broker=broker_health(self._publisher),
+                audit=self._books.health if self._books is not None else None,
                 commands=dict(commands) if commands else None,
                 cameras={camera.name: camera.figures() for camera in self.cameras},
             )
@@ -287,8 +294,29 @@ class Service:
                 for disarming in self._disarmed.get(options.camera, ())
                 if disarming.rule in {rule.name for rule in options.rules}
             ],
-            storage_trouble=lambda: self._publisher.trouble,
+            storage_trouble=self._storage_trouble,
         )
+
+    def _storage_trouble(self) -> str:
+        """What the disk does not take."""
+        return self._publisher.trouble or (self._books.trouble if self._books is not None else "")
+
+    def _record(self, kind: str, facts: Mapping[str, object]) -> None:
+        if self._books is not None:
+            self._books.record(kind, facts)
+
+    def _note_step(self, step_s: float) -> None:
+        self._record("clock.step", {"seconds": round(step_s, 3)})
+
+    def _note_models(self) -> None:
+        """Record which weights decide, where that has changed."""
+        for name, (engine, degraded) in self._engines.items():
+            was, model = self._models_noted.get(name), engine.model
+            if was != model:
+                self._models_noted[name] = model
+                facts = {"detector": name, "model": model.name, "sha256": model.sha256}
+                before = was.sha256 if was is not None else None
+                self._record("model.changed", {**facts, "was": before, "reason": degraded or None})
 
     def _report_status(self, camera: str, status: Status) -> None:
         log.info("camera %s: %s %s", camera, status.state, status.why)
