@@ -15,6 +15,7 @@ from __future__ import annotations
 from edge.audit._erase import erase
 from edge.audit._folder import FOLDER, log_keys, read
 from edge.audit._log import AuditLog
+from edge.audit._lookup import has_event, heard_cosignature, last_number
 from edge.audit._note import Head, PublicKey, parse_head, parse_key
 from edge.audit._record import KINDS, PERSONAL, Record
 from edge.audit._segment import Finding
@@ -45,7 +46,10 @@ __all__ = [
     "Witness",
     "decoded_proofs",
     "erase",
+    "has_event",
     "head_in",
+    "heard_cosignature",
+    "last_number",
     "log_keys",
     "offered",
     "parse_head",

@@ -106,9 +106,7 @@ class Witness:
         if known is not None and known != key:
             raise Refused(f"{head.origin}: expected key {key}, and {known} was seen before")
         if key.name != head.origin or not head.is_signed_by(key, verify):
-            raise Refused(
-                f"{head.origin}: the head over {head.size} records is not signed by {key}"
-            )
+            raise Refused(f"{head.origin}: the head over {head.size} is not signed by {key}")
         if before is not None:
             self._check(before, head, proofs)
         signed = head.cosigned(self.key, self._key.sign, int(now.timestamp()))
@@ -152,9 +150,7 @@ class Witness:
         except (OSError, ValueError) as exc:
             if isinstance(exc, AuditError):
                 raise
-            raise AuditError(
-                f"{file}: {exc}; this witness signs nothing until it is mended"
-            ) from exc
+            raise AuditError(f"{file}: {exc}; nothing is signed until it is mended") from exc
 
 
 def offered(folder: Path, from_size: int) -> tuple[Head, list[Proof]]:

@@ -177,6 +177,7 @@ class _Reader:
         if record.kind == "start":
             self._stop(self._seen_at or at, None)  # the last it said is the last that is known
             self._refused.clear()
+            self._known.clear()
             self._run = _Open(at, [record.n], facts)
         elif record.kind == "stop":
             self._stop(at, record.n)
@@ -209,8 +210,8 @@ class _Reader:
 
     def _arm(self, told: Told) -> None:
         place = _rule(told.facts)
-        if "id" in told.facts and place in self._refused:
-            return  # an event says that an incident ended; what the policy refuses stays so
+        if "id" in told.facts and (place in self._refused or place not in self._known):
+            return  # an event says that an incident ended; that arms nothing by itself
         self._refused.discard(place)
         known = {**self._known.get(place, {}), **told.facts}
         self._known[place] = known

@@ -45,7 +45,7 @@ def about(
     return About(
         site=origin.site,
         node=origin.node,
-        software=_software(),
+        software=software(),
         models=tuple(
             ModelAbout(ref=str(model), name=model.name, sha256=model.sha256)
             for model in sorted(set(models), key=str)
@@ -96,7 +96,7 @@ def broker_health(publisher: Publisher) -> BrokerHealth | None:
     )
 
 
-def _software() -> dict[str, str]:
+def software() -> dict[str, str]:
     """Versions of what decides, by name."""
     found = {"edge": __version__, "python": platform.python_version()}
     for name in _LIBRARIES:

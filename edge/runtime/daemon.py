@@ -20,11 +20,15 @@ import cv2
 
 from edge.commands import CommandFailed
 from edge.config import Config, ConfigUnusable, Problem, load
+from edge.config.folder import digest_on_disk
 from edge.config.history import History
 from edge.errors import EdgeError
 from edge.runtime import supervisor
+from edge.runtime.about import software
+from edge.runtime.books import Books
 from edge.runtime.box import LocalBox
 from edge.runtime.desk import Desk
+from edge.runtime.entries import reload_entries
 from edge.runtime.memory import share_one_heap
 from edge.runtime.notice import in_force, refused
 from edge.runtime.service import Service, origin_of
@@ -70,20 +74,26 @@ class Daemon:
         cv2.setNumThreads(1)
         share_one_heap()
         publisher = _publisher(self._config)
+        books = Books(self._config.appliance.storage.path, publisher.origin)
+        publisher.noted = books.note
         try:
+            self._begin(books, publisher)
             n_ended = publisher.end_open("the appliance was restarted", datetime.now(timezone.utc))
             if n_ended:
                 log.warning("ended %d incidents that an earlier run left open", n_ended)
-            service = Service(self._config, publisher)
-            desk = Desk(LocalBox(service, publisher, self._ask_reload), publisher)
+            service = Service(self._config, publisher, books)
+            desk = Desk(LocalBox(service, publisher, self._ask_reload), publisher, books.record)
             service.start()
             self._note(publisher)
             desk.hear(self._config.appliance)
-            self._attend(service, publisher, desk)
+            books.attach(publisher)
+            self._attend(service, publisher, desk, books)
             supervisor.notify("STOPPING=1")
             desk.close()
             service.stop("the appliance was stopped")
+            books.record("stop", {"config": self._config.sha256})
         finally:
+            books.close()
             publisher.close()
         log.info("stopped")
 
@@ -96,7 +106,13 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, note)
 
-    def _attend(self, service: Service, publisher: Publisher, desk: Desk) -> None:
+    def _begin(self, books: Books, publisher: Publisher) -> None:
+        """Record what begins to run; what it arms the service records."""
+        config = self._config
+        facts = {"software": software(), "config": config.sha256, "site": config.appliance.site}
+        books.begin({**facts, "node": config.appliance.node}, publisher.stats.seq)
+
+    def _attend(self, service: Service, publisher: Publisher, desk: Desk, books: Books) -> None:
         """Readiness, health, watchdog and reloads until a signal to stop."""
         watchdog = supervisor.Watchdog()
         is_ready = False
@@ -119,8 +135,10 @@ class Daemon:
                 continue
             if isinstance(asked, int) and asked != signal.SIGHUP:
                 return
-            self._try_reload(service, publisher)
+            by = "signal" if isinstance(asked, int) else "command"
+            self._try_reload(service, publisher, books, by)
             desk.hear(self._config.appliance)
+            books.attach(publisher)
             if not isinstance(asked, int):
                 asked.put(self._refusal)
 
@@ -143,7 +161,7 @@ class Daemon:
             raise CommandFailed(f"refused, the configuration in force stays: {refusal}")
         return self._config.short_hash
 
-    def _try_reload(self, service: Service, publisher: Publisher) -> None:
+    def _try_reload(self, service: Service, publisher: Publisher, books: Books, by: str) -> None:
         """Take up what the files say now; where that cannot be, what is in force goes on."""
         self._refusal = "there is no folder to read it from"
         if self._reload is None:
@@ -159,8 +177,10 @@ class Daemon:
             if isinstance(exc, ConfigUnusable):
                 problems = exc.problems
             publisher.state(CONFIG, refused(self._config, problems, datetime.now(timezone.utc)))
+            books.record("config.refused", self._refused_facts(problems, by))
             return
         self._refusal = ""
+        books.record_all(reload_entries(self._config, config, found, by))
         self._config = config
         self._note(publisher)
         log.info(
@@ -171,6 +191,17 @@ class Daemon:
             len(found.start),
             len(found.stop),
         )
+
+    def _refused_facts(self, problems: Sequence[Problem], by: str) -> dict[str, object]:
+        """What the audit log is told of files that cannot be taken up; None of what is in them."""
+        errors = [problem for problem in problems if problem.severity == "error"] or problems
+        told = [f"{Path(p.file).name}:{p.line}:{p.column}: {p.path}" for p in errors[:20]]
+        try:
+            sha256 = digest_on_disk(self._config.folder)
+        except (OSError, EdgeError):
+            sha256 = None
+        facts = {"config": sha256, "in_force": self._config.sha256, "by": by}
+        return {**facts, "n_problems": len(errors), "problems": told}
 
     def _keeping_all(self, config: Config) -> Config:
         """The same configuration, if no camera that is watched now was set aside in it.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
@@ -12,6 +14,7 @@ from edge.config import Config
 from edge.detectors import DetectorOptions, Models, NetworkOptions
 from edge.errors import MissingDependency, ModelError
 from edge.message import PolicyAbout, RefusalAbout
+from edge.rules import RuleOptions
 
 log = logging.getLogger("edge.governance")
 
@@ -252,6 +255,8 @@ def in_force(
                     "rule": rule.name,
                     "kind": rule.kind,
                     "classes": list(rule.classes),
+                    "priority": rule.priority,
+                    "sha256": _digest(rule),
                     "purpose": rule.purpose or None,
                     "statement": purpose.statement if purpose else None,
                     "legal_basis": purpose.legal_basis if purpose else None,
@@ -260,3 +265,9 @@ def in_force(
                     "n_masks": len(camera.masks),
                 },
             )
+
+
+def _digest(rule: RuleOptions) -> str:
+    """SHA-256 of everything a rule was told, so that any change of it shows."""
+    told = rule.model_dump(mode="json", exclude_none=True)
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

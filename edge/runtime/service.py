@@ -11,6 +11,7 @@ from functools import partial
 from edge.config import Config
 from edge.config.changes import Changes, changes
 from edge.config.schema import Camera as CameraOptions
+from edge.detections import ModelRef
 from edge.detectors import (
     Backend,
     DetectorOptions,
@@ -26,10 +27,11 @@ from edge.message import CameraStatus, Health, Origin, rule_status
 from edge.runtime.about import about, broker_health, retained_topics
 from edge.runtime.arming import Disarming
 from edge.runtime.batcher import Batcher
+from edge.runtime.books import Books
 from edge.runtime.builder import Builder
 from edge.runtime.camera import Camera, Reports
 from edge.runtime.clock import BoxClock
-from edge.runtime.governance import Governance, Recorder
+from edge.runtime.governance import Governance
 from edge.runtime.reader import Reader
 from edge.runtime.standing import Status
 from edge.runtime.wiring import pipeline_of
@@ -55,28 +57,25 @@ class Service:
     Args:
         config: What to do.
         publisher: Where everything said goes; it outlives this service.
-        record: Keeps for auditors what was admitted, armed and refused.
+        books: Keeps the audit log; None where nobody does, as on a workbench.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        publisher: Publisher,
-        record: Recorder = lambda _kind, _facts: None,
-    ) -> None:
+    def __init__(self, config: Config, publisher: Publisher, books: Books | None = None) -> None:
+        self._books = books
+        self._models_noted: dict[str, ModelRef] = {}
         self._config = config
         self._publisher = publisher
         self._origin = origin_of(config)
         storage = config.appliance.storage.path
         self._models = Models.on_this_machine(storage)
         self._builder = Builder(storage, self._models)
-        self._governance = Governance(self._models, record=record)
+        self._governance = Governance(self._models, record=self._record)
         self._disarmed: dict[str, tuple[Disarming, ...]] = {}  # over a restart of their cameras
         self._engines: dict[str, tuple[Engine, str]] = {}
         self._batchers: list[Batcher] = []
         self._cameras: dict[str, Camera] = {}
         self._off: dict[str, Status] = {}
-        self._clock = BoxClock()
+        self._clock = BoxClock(stepped=self._note_step)
         self._started = time.monotonic()
 
     @property
@@ -205,6 +204,7 @@ class Service:
         """Begin to watch some cameras, and say what this box is and what is not watched."""
         new = [self._camera(options) for options in cameras]
         self._cameras |= {camera.name: camera for camera in new}
+        self._note_models()
         self._say_about()
         self._publisher.keep_only(retained_topics(self._config))
         self._report_off()
@@ -272,6 +272,7 @@ class Service:
                 uptime_s=int(time.monotonic() - self._started),
                 outbox=self._publisher.outbox_health,
                 broker=broker_health(self._publisher),
+                audit=self._books.health if self._books is not None else None,
                 commands=dict(commands) if commands else None,
                 cameras={camera.name: camera.figures() for camera in self.cameras},
                 profile=self._origin.profile,
@@ -344,8 +345,29 @@ class Service:
                 if disarming.rule in {rule.name for rule in options.rules}
             ],
             refused=self._refused(options.camera),
-            storage_trouble=lambda: self._publisher.trouble,
+            storage_trouble=self._storage_trouble,
         )
+
+    def _storage_trouble(self) -> str:
+        """What the disk does not take."""
+        return self._publisher.trouble or (self._books.trouble if self._books is not None else "")
+
+    def _record(self, kind: str, facts: Mapping[str, object]) -> None:
+        if self._books is not None:
+            self._books.record(kind, facts)
+
+    def _note_step(self, step_s: float) -> None:
+        self._record("clock.step", {"seconds": round(step_s, 3)})
+
+    def _note_models(self) -> None:
+        """Record which weights decide, where that has changed."""
+        for name, (engine, degraded) in self._engines.items():
+            was, model = self._models_noted.get(name), engine.model
+            if was != model:
+                self._models_noted[name] = model
+                facts = {"detector": name, "model": model.name, "sha256": model.sha256}
+                before = was.sha256 if was is not None else None
+                self._record("model.changed", {**facts, "was": before, "reason": degraded or None})
 
     def _report_status(self, camera: str, status: Status) -> None:
         log.info("camera %s: %s %s", camera, status.state, status.why)

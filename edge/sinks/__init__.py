@@ -14,7 +14,7 @@ from typing import Protocol
 
 from edge.event import Event
 from edge.sinks._encoding import decode
-from edge.sinks._outbox import Outbox
+from edge.sinks._outbox import Outbox, Stored
 from edge.sinks._outlet import Outlet, SinkOptions
 from edge.sinks._post import Incoming, Post
 from edge.sinks._publisher import Publisher, open_publisher
@@ -52,6 +52,7 @@ __all__ = [
     "Publisher",
     "Sink",
     "SinkOptions",
+    "Stored",
     "Subscriber",
     "decode",
     "open_publisher",

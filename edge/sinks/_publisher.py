@@ -7,7 +7,7 @@ reload can change where it goes without any camera noticing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edge.event import Event
 from edge.message import About, Evidence, Health, Message, Origin, OutboxHealth, encode
-from edge.sinks._outbox import MIB, Outbox, OutboxStats
+from edge.sinks._outbox import MIB, Outbox, OutboxStats, Stored
 from edge.sinks._outlet import Outlet, SinkOptions
 from edge.topics import ABOUT, AUDIT, CONFIG
 
@@ -44,6 +44,9 @@ class Publisher:
         # are made durable, so that cameras share an fsync.
         self._lock = threading.RLock()
         self._values: dict[str, bytes] = {}
+        self.noted: Callable[[Stored], None] = _unnoted
+        """Called once with each message that is durable, in the order of their numbers."""
+
         try:
             self._outlets = _opened(outbox, origin, sinks, folder)
         except BaseException:
@@ -191,6 +194,8 @@ class Publisher:
         """Show what is new, whoever made it; it comes in the order of its numbers."""
         with self._lock:
             messages = [self._new.popleft() for _ in range(len(self._new))]
+            for stored in messages:
+                self.noted(stored)
             outlets = self._outlets
             for stored in messages:
                 for outlet in outlets:
@@ -223,6 +228,10 @@ def open_publisher(
     with suppress(OSError):  # the outbox then says what is wrong, and goes on in memory
         storage.mkdir(parents=True, exist_ok=True)
     return Publisher(Outbox(storage / "outbox.db", max_bytes=max_bytes), origin, sinks, folder)
+
+
+def _unnoted(_stored: Stored) -> None:
+    """Nobody wants to know."""
 
 
 def _opened(

@@ -113,6 +113,11 @@ def _print(verdict: Verdict, folder: str, *, n_against: int) -> None:
     if after:
         how = "are checked against their hashes only" if verdict.is_tree_here else "are unchecked"
         print(f"  the last {after} records are not under a head, and {how}")
+    _print_remarks(verdict, n_against=n_against)
+
+
+def _print_remarks(verdict: Verdict, *, n_against: int) -> None:
+    """What is no fault, and still worth knowing."""
     for n, why in verdict.gaps:
         print(f"  gap at record {n}: {why}")
     if verdict.n_erased:

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from edge.audit import AuditLog, read, verify
-from edge.audit import _log as writer
 from edge.errors import AuditError
 from tests.unit.audit.small_log import ORIGIN
 
@@ -173,7 +172,7 @@ def test_a_full_disk_is_said_and_becomes_a_gap(
             return real(fd, content[:40])  # a disk takes what fits, then nothing
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(writer.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     for seq in range(3):
         log.record("event", {"seq": seq, "message_sha256": "ab" * 32})
     assert "No space left" in log.trouble
