@@ -13,18 +13,25 @@ from typing import Any
 from edge.commands import MAX_BYTES, VERBS, Reply, request_of, result_of
 from edge.message import (
     About,
+    AuditHead,
     CameraStatus,
     ConfigNotice,
+    Cosigned,
     EventMessage,
     Health,
     Message,
     NodeStatus,
+    Review,
     RuleStatus,
     message_schema,
 )
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ASYNCAPI = "3.0.0"
+_REPLY = {
+    "address": {"location": "$message.header#/responseTopic"},
+    "channel": {"$ref": "#/channels/reply"},
+}
 _IDENTIFIER = r"^[a-z0-9-]{1,32}$"
 
 
@@ -81,10 +88,29 @@ SENT: Mapping[str, Spoken] = {
         "What a rule would answer if asked now.",
         is_retained=True,
     ),
+    "audit": Spoken(
+        AuditHead,
+        "audit",
+        "The signed head of the audit log, and proofs that it continues earlier ones.",
+        is_retained=True,
+    ),
 }
 """What the box says of its own accord, by the name of its schema."""
 
-NAMES = (*SENT, "command", "reply")
+HEARD: Mapping[str, Spoken] = {
+    "review": Spoken(
+        Review, "review/{event}", "What a person found an event to be; answered as a command is."
+    ),
+    "cosigned": Spoken(
+        Cosigned,
+        "audit/witness/{witness}",
+        "What a witness has signed last of the audit log.",
+        is_retained=True,
+    ),
+}
+"""What the box hears besides commands, by the name of its schema."""
+
+NAMES = (*SENT, *HEARD, "command", "reply")
 """Every message that has a schema."""
 
 
@@ -92,7 +118,16 @@ def schema(name: str) -> dict[str, Any]:
     """JSON Schema (2020-12) of one message; see `NAMES`."""
     if name in SENT:
         return message_schema(SENT[name].type)
+    if name in HEARD:
+        return _heard_schema(name)
     return _command() if name == "command" else _reply()
+
+
+def _heard_schema(name: str) -> dict[str, Any]:
+    """As a command's: unlike in what we send, a default may be left out."""
+    model = HEARD[name].type
+    required = [field for field, told in model.model_fields.items() if told.is_required()]
+    return {**message_schema(model), "required": required}
 
 
 def command_schema(verb: str) -> dict[str, Any]:
@@ -124,6 +159,16 @@ def asyncapi(version: str) -> dict[str, Any]:
             "summary": spoken.summary,
             "bindings": {"mqtt": {**binding, "bindingVersion": "0.2.0"}},
         }
+    for name, heard in HEARD.items():
+        messages[name] = _message(name, heard.summary, schema(name))
+        channels[name] = _channel(heard.topic, name)
+        operations[f"receive-{name}"] = {
+            "action": "receive",
+            "channel": {"$ref": f"#/channels/{name}"},
+            "summary": heard.summary,
+            "bindings": {"mqtt": {"qos": heard.qos, "bindingVersion": "0.2.0"}},
+        }
+    operations["receive-review"]["reply"] = _REPLY
     messages["reply"] = _message("reply", "What became of a command.", schema("reply"))
     messages["picture"] = {
         "name": "picture",
@@ -150,10 +195,7 @@ def asyncapi(version: str) -> dict[str, Any]:
             "channel": {"$ref": f"#/channels/{name}"},
             "summary": words,
             "bindings": {"mqtt": {"qos": 1, "bindingVersion": "0.2.0"}},
-            "reply": {
-                "address": {"location": "$message.header#/responseTopic"},
-                "channel": {"$ref": "#/channels/reply"},
-            },
+            "reply": _REPLY,
         }
     document = {
         "asyncapi": ASYNCAPI,
@@ -236,6 +278,8 @@ _LEVELS = {
     "camera": "The camera's id.",
     "rule": "The rule's name.",
     "kind": "The event's kind.",
+    "event": "The event's id.",
+    "witness": "The witness's name.",
     "who": "Who commands; the broker's access list ties it to the client.",
 }
 

@@ -11,6 +11,7 @@
         CardInvalid            a model card that cannot be used
         ModelMissing           no weights on the search path
         ModelMismatch          weights whose SHA-256 or tensors are not the card's
+        ModelRefused           the policy does not admit it
       DetectorStalled          the engine did not answer in time: never an empty scene
       SinkError
         BrokerRefused          the broker answered, and said no
@@ -72,6 +73,10 @@ class ModelMismatch(ModelError, ValueError):
     """The file is not what its card says: other hash, other tensors."""
 
 
+class ModelRefused(ModelError, PermissionError):
+    """The operator's policy does not admit this model."""
+
+
 class DetectorStalled(EdgeError, TimeoutError):
     """The engine did not answer within its deadline, or failed while running."""
 
@@ -86,6 +91,10 @@ class BrokerRefused(SinkError, ConnectionRefusedError):
 
 class OutboxError(SinkError):
     """The disk outbox cannot be opened, read or written."""
+
+
+class AuditError(EdgeError, OSError):
+    """The audit log cannot be written or read."""
 
 
 class EvidenceError(EdgeError, OSError):

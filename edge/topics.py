@@ -14,6 +14,12 @@ STATUS = "status"
 HEALTH = "health"
 ABOUT = "about"
 AUDIT = "audit"
+WITNESSED = "audit/witness"
+"""Above the name of each witness, which says there what it has signed."""
+
+REVIEW = "review"
+"""Above the id of an event that somebody has judged."""
+
 DOCTOR = "doctor"
 """An empty message, not retained, with which `edge doctor` asks whether this box may publish."""
 

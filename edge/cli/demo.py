@@ -90,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"watching {config.cameras[0].source.address}; events come back over MQTT from")
             print(f"  mqtt://127.0.0.1:{broker.port}  topic {ROOT}/v1/#")
             print(f"the device page is at http://{listen}/", flush=True)
+            print('  each says "profile":"laboratory": this is a trial', flush=True)
             daemon.run()
             time.sleep(0.5)  # the last messages are on their way back from the broker
     print(f"{n_events} events" + ("" if n_events else ": nothing was seen to cross or enter"))

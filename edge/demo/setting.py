@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from edge.admission import Policy
 from edge.config import Config
 from edge.config.schema import Appliance, Camera
 from edge.demo.street import DEMO_LINE, DEMO_ZONE
@@ -79,4 +80,5 @@ def setting(
         appliance=Appliance.model_validate_json(json.dumps(appliance)),
         cameras=(Camera.model_validate_json(json.dumps(camera)),),
         sha256=hashlib.sha256(open_part.encode()).hexdigest(),
+        policy=Policy(version=1, profile="laboratory", models={}, approvers={}, purposes={}),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -99,6 +99,7 @@ class Camera:
         degraded: Why it watches with less than was asked for; empty if it does not.
         clock_doubt: Tells why the box's own UTC is in doubt; empty while it is not.
         disarmed: Rules that are disarmed from the start.
+        refused: Why the policy does not let rules arm, by rule.
         storage_trouble: Tells why events are not safe on the disk; empty while they are.
         viewers: Who looks at this camera; its own where nobody could from before.
         policy: What its pictures may show, and whether there may be any.
@@ -117,6 +118,7 @@ class Camera:
         degraded: str = "",
         clock_doubt: Callable[[], str] = str,
         disarmed: Iterable[Disarming] = (),
+        refused: Mapping[str, str] | None = None,
         storage_trouble: Callable[[], str] = str,
         viewers: Viewers | None = None,
         policy: Policy = DEFAULT_POLICY,
@@ -133,7 +135,7 @@ class Camera:
         self._reports = reports
         self._degraded = degraded
         self._clock_doubt = clock_doubt
-        self._arming = Arming(disarmed)
+        self._arming = Arming(disarmed, refused)
         self._viewers = viewers or Viewers()
         self._storage_trouble = storage_trouble
         self.policy = policy
@@ -255,6 +257,15 @@ class Camera:
         """Keep a rule's events back for a time, and say so; from any thread."""
         self._send(self._arming.disarm(disarming, _now(self.name)))
         self._report_rules()
+
+    def refuse(self, refused: Mapping[str, str]) -> None:
+        """Keep back what the policy refuses from now on, and only that; from any thread."""
+        self._send(self._arming.refuse(refused, _now(self.name)))
+        self._report_rules()
+
+    def refused(self, rule: str) -> str:
+        """Why the policy does not let a rule arm; empty while it does."""
+        return self._arming.refused(rule)
 
     def arm(self, rule: str, reason: str) -> RuleState:
         """End a disarming before its time, and say so; from any thread."""
@@ -452,7 +463,11 @@ class Camera:
 
     def _report_rules(self) -> None:
         for rule in self._pipeline.rules:
-            state = replace(rule.state, disarmed_until=self._arming.until(rule.name))
+            state = replace(
+                rule.state,
+                disarmed_until=self._arming.until(rule.name),
+                refused=self._arming.refused(rule.name),
+            )
             if self._states.get(rule.name) != state:
                 self._states[rule.name] = state
                 self._reports.rule_state(self.name, rule.name, state)

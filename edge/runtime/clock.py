@@ -56,6 +56,7 @@ class BoxClock:
         monotonic: Seconds; never steps.
         utc: What the box believes the time is.
         synchronised: See `is_synchronised`.
+        stepped: Called with the seconds of a step, by whoever looked first.
     """
 
     def __init__(
@@ -63,7 +64,9 @@ class BoxClock:
         monotonic: Callable[[], float] = time.monotonic,
         utc: Callable[[], datetime] = utc_now,
         synchronised: Callable[[], bool | None] = is_synchronised,
+        stepped: Callable[[float], None] = lambda _: None,
     ) -> None:
+        self._stepped = stepped
         self._monotonic, self._utc, self._synchronised = monotonic, utc, synchronised
         self._lock = threading.Lock()
         self._looked_at = monotonic()
@@ -88,6 +91,7 @@ class BoxClock:
         step_s = utc.timestamp() - self._believed_s - (now - self._looked_at)
         if abs(step_s) >= STEP_S:
             self._stepped_at, self._step_s = now, step_s
+            self._stepped(step_s)
         self._believed_s, self._looked_at = utc.timestamp(), now
         if now - self._asked_at >= ASK_S:
             self._asked_at = now

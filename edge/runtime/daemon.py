@@ -20,14 +20,18 @@ import cv2
 
 from edge.commands import CommandFailed
 from edge.config import Config, ConfigUnusable, Problem, load
+from edge.config.folder import digest_on_disk
 from edge.config.history import History
 from edge.errors import EdgeError
 from edge.hardware import read_sensors
 from edge.metrics import exposition
 from edge.runtime import supervisor
+from edge.runtime.about import software
+from edge.runtime.books import Books
 from edge.runtime.box import LocalBox
 from edge.runtime.desk import Desk
 from edge.runtime.editing import Editing
+from edge.runtime.entries import reload_entries
 from edge.runtime.keeping import Keeping
 from edge.runtime.memory import share_one_heap
 from edge.runtime.metrics import samples
@@ -81,21 +85,25 @@ class Daemon:
         cv2.setNumThreads(1)
         share_one_heap()
         publisher = _publisher(self._config)
-        keeping = Keeping(self._config.appliance.storage)
+        books = Books(self._config.appliance.storage.path, publisher.origin)
+        publisher.noted = books.note
+        keeping = Keeping(self._config.appliance.storage, books.record)
         recent = Recent()
         publisher.hear(recent.add)
         try:
+            self._begin(books, publisher)
             n_ended = publisher.end_open("the appliance was restarted", datetime.now(timezone.utc))
             if n_ended:
                 log.warning("ended %d incidents that an earlier run left open", n_ended)
             service = Service(
                 self._config,
                 publisher,
+                books,
                 admit=keeping.refusal,
                 evidence_trouble=lambda: keeping.trouble,
             )
             box = LocalBox(service, publisher, self._ask_reload)
-            desk = Desk(box, publisher)
+            desk = Desk(box, publisher, books.record)
             page = self._page(service, publisher, box, recent)
             monitor = self._monitor(service, publisher, desk)
             keeping.start()
@@ -103,15 +111,18 @@ class Daemon:
             self._note(publisher, page)
             desk.hear(self._config.appliance)
             page.follow(self._config)
-            self._attend(service, publisher, desk, page)
+            books.attach(publisher)
+            self._attend(service, publisher, desk, page, books)
             supervisor.notify("STOPPING=1")
             if monitor is not None:
                 monitor.close()
             desk.close()
             page.close()
             service.stop("the appliance was stopped")
+            books.record("stop", {"config": self._config.sha256})
         finally:
             keeping.close()
+            books.close()
             publisher.close()
         log.info("stopped")
 
@@ -130,6 +141,12 @@ class Daemon:
         if self._reload is not None:
             editing = Editing(self._config.folder, lambda: service.config, self._ask_reload)
         return Page(LocalPanel(service, publisher, box, recent, editing))
+
+    def _begin(self, books: Books, publisher: Publisher) -> None:
+        """Record what begins to run; what it arms the service records."""
+        config = self._config
+        facts = {"software": software(), "config": config.sha256, "site": config.appliance.site}
+        books.begin({**facts, "node": config.appliance.node}, publisher.stats.seq)
 
     def _monitor(self, service: Service, publisher: Publisher, desk: Desk) -> Monitor | None:
         """Open what fleets are looked after by, where it was asked for; a failure is only said."""
@@ -154,7 +171,9 @@ class Daemon:
         log.info("metrics: http://%s/metrics", options.listen)
         return monitor
 
-    def _attend(self, service: Service, publisher: Publisher, desk: Desk, page: Page) -> None:
+    def _attend(
+        self, service: Service, publisher: Publisher, desk: Desk, page: Page, books: Books
+    ) -> None:
         """Readiness, health, watchdog and reloads until a signal to stop."""
         watchdog = supervisor.Watchdog()
         is_ready = False
@@ -162,6 +181,7 @@ class Daemon:
         while True:
             if time.monotonic() >= health_due:
                 service.say_health(desk.counts)
+                service.review()
                 health_due = time.monotonic() + HEALTH_S
             if time.monotonic() >= cool_due:
                 service.cool(read_sensors())
@@ -179,8 +199,10 @@ class Daemon:
                 continue
             if isinstance(asked, int) and asked != signal.SIGHUP:
                 return
-            self._try_reload(service, publisher, page)
+            by = "signal" if isinstance(asked, int) else "command"
+            self._try_reload(service, publisher, page, books, by)
             desk.hear(self._config.appliance)
+            books.attach(publisher)
             if not isinstance(asked, int):
                 asked.put(self._refusal)
             page.follow(self._config)
@@ -204,7 +226,9 @@ class Daemon:
             raise CommandFailed(f"refused, the configuration in force stays: {refusal}")
         return self._config.short_hash
 
-    def _try_reload(self, service: Service, publisher: Publisher, page: Page) -> None:
+    def _try_reload(
+        self, service: Service, publisher: Publisher, page: Page, books: Books, by: str
+    ) -> None:
         """Take up what the files say now; where that cannot be, what is in force goes on."""
         self._refusal = "there is no folder to read it from"
         if self._reload is None:
@@ -222,8 +246,10 @@ class Daemon:
             publisher.state(CONFIG, refused(self._config, problems, datetime.now(timezone.utc)))
             errors = tuple(problem for problem in problems if problem.severity == "error")
             page.panel.overview.note(errors, is_refused=True)
+            books.record("config.refused", self._refused_facts(problems, by))
             return
         self._refusal = ""
+        books.record_all(reload_entries(self._config, config, found, by))
         self._config = config
         self._note(publisher, page)
         log.info(
@@ -234,6 +260,17 @@ class Daemon:
             len(found.start),
             len(found.stop),
         )
+
+    def _refused_facts(self, problems: Sequence[Problem], by: str) -> dict[str, object]:
+        """What the audit log is told of files that cannot be taken up; None of what is in them."""
+        errors = [problem for problem in problems if problem.severity == "error"] or problems
+        told = [f"{Path(p.file).name}:{p.line}:{p.column}: {p.path}" for p in errors[:20]]
+        try:
+            sha256 = digest_on_disk(self._config.folder)
+        except (OSError, EdgeError):
+            sha256 = None
+        facts = {"config": sha256, "in_force": self._config.sha256, "by": by}
+        return {**facts, "n_problems": len(errors), "problems": told}
 
     def _keeping_all(self, config: Config) -> Config:
         """The same configuration, if no camera that is watched now was set aside in it.

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -38,6 +38,17 @@ _MOST_WAITING = 32
 _LOG_EVERY_S = 1.0  # for each way of being refused: a flood must not fill the journal
 
 Answer = Callable[[Iterable[Post]], bool]
+Record = Callable[[str, Mapping[str, object]], None]
+
+
+def unrecorded(_kind: str, _facts: Mapping[str, object]) -> None:
+    """Where nothing keeps an audit log."""
+
+
+def may_answer(topic: str, root: str) -> bool:
+    """Whether a topic is one for answers: nobody has us speak where our own messages are."""
+    is_plain = len(topic) <= 256 and not set(topic) & set("+#\0") and topic[0] != "$"
+    return is_plain and not f"{topic}/".startswith(f"{root}/v1/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +65,12 @@ class Desk:
     Args:
         box: What commands can do.
         publisher: Who is speaking, and through what.
+        record: Takes every command for the audit log.
     """
 
-    def __init__(self, box: Box, publisher: Publisher) -> None:
+    def __init__(self, box: Box, publisher: Publisher, record: Record = unrecorded) -> None:
         self._box = box
+        self._record = record
         self._publisher = publisher
         self._root = ""
         self._gate = Gate(Options(allow=("ping",)), datetime.now(timezone.utc))
@@ -132,8 +145,10 @@ class Desk:
         except CommandFailed as failed:
             _log.warning("command %s, sent %s: %s", words, request.at, failed)
             self._close(waiting, "failed", str(failed), request.id)
+            self._note(incoming, "failed", request.id, {"arguments": about})
             return
         _log.info("command %s, sent %s: done", words, request.at)
+        self._note(incoming, "done", request.id, {"arguments": about})
         self._counts["done"] += 1
         if isinstance(result, Picture):
             self._send(waiting, [self._picture(waiting, judged, result)])
@@ -156,8 +171,20 @@ class Desk:
             self._quiet[outcome] = quiet_until, n_unsaid + 1
             return
         self._quiet[outcome] = now + _LOG_EVERY_S, 0
+        if outcome != "failed":  # a command that was let through is recorded with what it said
+            self._note(incoming, outcome, "", {"more": n_unsaid or None})
         more = f" (and {n_unsaid} more since)" if n_unsaid else ""
         _log.warning("command on %r: %s: %s%s", incoming.topic[-80:], outcome, why, more)
+
+    def _note(
+        self, incoming: Incoming, outcome: Outcome, id_: str, facts: Mapping[str, object]
+    ) -> None:
+        """Tell the audit log; what an argument says is a person's, such as why."""
+        verb, _, named = incoming.topic.partition("/cmd/")[2].partition("/")
+        said = dict(facts)
+        arguments = said.pop("arguments", None)
+        told = {"verb": verb[:32], "outcome": outcome, "id": id_ or None, **said}
+        self._record("command", {**told, "caller": named[:64] or None, "why": arguments or None})
 
     def _reply(self, incoming: Incoming, outcome: Outcome, id_: str) -> Reply:
         origin = self._publisher.origin
@@ -170,19 +197,15 @@ class Desk:
             at=datetime.now(timezone.utc),
             ok=outcome == "done",
             outcome=outcome,
+            profile=origin.profile,
         )
 
     def _send(self, waiting: _Waiting, posts: list[Post]) -> None:
         topic = waiting.incoming.response_topic
         if not topic:
             return
-        if not self._may_answer(topic) or not waiting.answer(posts):
+        if not may_answer(topic, self._root) or not waiting.answer(posts):
             self._counts["unanswered"] += 1
-
-    def _may_answer(self, topic: str) -> bool:
-        """Whether a topic is one for answers: nobody has us speak where our own messages are."""
-        is_plain = len(topic) <= 256 and not set(topic) & set("+#\0") and topic[0] != "$"
-        return is_plain and not f"{topic}/".startswith(f"{self._root}/v1/")
 
     @staticmethod
     def _post(incoming: Incoming, reply: Reply) -> Post:

@@ -12,12 +12,20 @@ from pathlib import Path
 from edge.config import Config
 from edge.config.changes import Changes, changes
 from edge.config.schema import Camera as CameraOptions
-from edge.detectors import Backend, Engine, Load, Models, NetworkOptions, open_engine
+from edge.detections import ModelRef
+from edge.detectors import (
+    Backend,
+    DetectorOptions,
+    Engine,
+    Load,
+    Models,
+    NetworkOptions,
+    open_engine,
+)
 from edge.errors import ModelMismatch
 from edge.event import RuleState
 from edge.evidence.policy import Policy
 from edge.evidence.recorder import Admit, Recorder, all_admitted
-from edge.evidence.vault import Record, unrecorded
 from edge.evidence.witness import Witness
 from edge.hardware import Sensors
 from edge.masks import Masks
@@ -25,10 +33,12 @@ from edge.message import CameraStatus, Health, Origin, rule_status
 from edge.runtime.about import about, broker_health, retained_topics
 from edge.runtime.arming import Disarming
 from edge.runtime.batcher import Batcher
+from edge.runtime.books import Books
 from edge.runtime.builder import Builder
 from edge.runtime.camera import Camera, Reports
 from edge.runtime.clock import BoxClock
 from edge.runtime.cooling import Cooling
+from edge.runtime.governance import Governance
 from edge.runtime.reader import Reader
 from edge.runtime.standing import Status
 from edge.runtime.viewer import Viewers
@@ -44,7 +54,12 @@ HELD_S = 6.0
 
 def origin_of(config: Config) -> Origin:
     """Who speaks for a configuration."""
-    return Origin(config.appliance.site, config.appliance.node, config.sha256)
+    return Origin(
+        config.appliance.site,
+        config.appliance.node,
+        config.sha256,
+        "laboratory" if config.is_laboratory else None,
+    )
 
 
 class Service:
@@ -53,7 +68,7 @@ class Service:
     Args:
         config: What to do.
         publisher: Where everything said goes; it outlives this service.
-        record: Takes what goes into the audit log.
+        books: Keeps the audit log; None where nobody does, as on a workbench.
         admit: Tells why no more evidence of a kind is taken for a camera; empty where it is.
         evidence_trouble: Tells why evidence is not kept as configured; empty while it is.
     """
@@ -62,11 +77,13 @@ class Service:
         self,
         config: Config,
         publisher: Publisher,
+        books: Books | None = None,
         *,
-        record: Record = unrecorded,
         admit: Admit = all_admitted,
         evidence_trouble: Callable[[], str] = str,
     ) -> None:
+        self._books = books
+        self._models_noted: dict[str, ModelRef] = {}
         self._config = config
         self._publisher = publisher
         self._evidence_trouble = evidence_trouble
@@ -74,20 +91,21 @@ class Service:
         storage = config.appliance.storage.path
         self._models = Models.on_this_machine(storage)
         self._builder = Builder(storage, self._models)
+        self._governance = Governance(self._models, record=self._record)
         self._disarmed: dict[str, tuple[Disarming, ...]] = {}  # over a restart of their cameras
         self._engines: dict[str, tuple[Engine, str]] = {}
         self._batchers: list[Batcher] = []
         self._cameras: dict[str, Camera] = {}
         self._viewers: dict[str, Viewers] = {}  # over a restart of their cameras
         self._off: dict[str, Status] = {}
-        self._clock = BoxClock()
+        self._clock = BoxClock(stepped=self._note_step)
         self._cooling = Cooling()
         self._evidence = storage / "evidence"
         self._recorder: Recorder | None = None
         self._kept = config.appliance.storage.evidence  # a change waits for the next start
         if self._kept is not None:
             self._recorder = Recorder(
-                self._evidence, publisher.supplement, record=record, admit=admit
+                self._evidence, publisher.supplement, record=self._record, admit=admit
             )
         self._started = time.monotonic()
 
@@ -193,6 +211,7 @@ class Service:
             self._recorder.start()
         for name in self._detectors():
             self._engines[name] = self._open(name)
+        self._review()
         self._watch(options for options in self._config.cameras if options.enabled)
 
     def change(self, config: Config) -> Changes:
@@ -233,8 +252,27 @@ class Service:
         for engine, reason in old.values():
             if (engine, reason) not in engines.values():
                 engine.close()
+        self._review()
         self._watch(by_name[name] for name in by_name if name in {*found.start, *restart})
         return found
+
+    def review(self) -> None:
+        """Once a day: what the policy lets run today; a deployment past its review disarms."""
+        if self._governance.is_due and self._review():
+            self._say_about()
+
+    def _review(self) -> bool:
+        """Ask the policy, and tell the cameras; whether anything is another than before."""
+        reasons = {name: reason for name, (_, reason) in self._engines.items()}
+        is_other = self._governance.review(self._config, reasons)
+        for camera in self.cameras:
+            camera.refuse(self._refused(camera.name))
+        return is_other
+
+    def _refused(self, camera: str) -> dict[str, str]:
+        """Why rules of one camera do not arm, by rule."""
+        found = self._governance.standing.refused
+        return {rule: why for (name, rule), why in found.items() if name == camera}
 
     def _engines_for(self, before: Config) -> dict[str, tuple[Engine, str]]:
         """What the configuration's detectors run on: those in service where nothing differs."""
@@ -268,8 +306,8 @@ class Service:
         """Begin to watch some cameras, and say what this box is and what is not watched."""
         new = [self._camera(options) for options in cameras]
         self._cameras |= {camera.name: camera for camera in new}
-        models = [engine.model for engine, _ in self._engines.values()]
-        self._publisher.about(about(self._config, self._origin, models))
+        self._note_models()
+        self._say_about()
         self._publisher.keep_only(retained_topics(self._config))
         self._report_off()
         # What is said is durable before it is said. In between cameras that already decode, the
@@ -278,6 +316,11 @@ class Service:
             camera.announce()
         for camera in new:
             camera.start()
+
+    def _say_about(self) -> None:
+        models = [engine.model for engine, _ in self._engines.values()]
+        governed = self._governance.about(self._config)
+        self._publisher.about(about(self._config, self._origin, models, governed))
 
     def _report_off(self) -> None:
         """Say which cameras are not watched, and since when."""
@@ -333,8 +376,10 @@ class Service:
                 uptime_s=int(self.uptime_s),
                 outbox=self._publisher.outbox_health,
                 broker=broker_health(self._publisher),
+                audit=self._books.health if self._books is not None else None,
                 commands=dict(commands) if commands else None,
                 cameras={camera.name: camera.figures() for camera in self.cameras},
+                profile=self._origin.profile,
             )
         )
 
@@ -342,24 +387,33 @@ class Service:
         """The engine behind a detector's name, and why it is less than was asked for."""
         batchers: list[Batcher] = []
         later: list[NetworkOptions] = []
+        admitted: list[DetectorOptions] = []
+
+        def admit(candidate: DetectorOptions) -> str:
+            why = self._governance.refusal(self._config, name, candidate)
+            if not why:
+                admitted.append(candidate)
+            return why
 
         def serve(load: Load) -> Backend:
             batchers.append(Batcher(load, name=name))
             return batchers[-1]
 
         options = self._config.appliance.detectors[name]
-        engine, reason = open_engine(options, self._models, serve, later.append)
+        engine, reason = open_engine(options, self._models, serve, later.append, admit)
+        used = admitted[:-1] if later else admitted  # the last was asked for what is to be built
+        self._governance.runs(name, used[-1] if used and not reason else None)
         in_use = [batcher for batcher in self._batchers if not batcher.is_closed]
         self._batchers = [*in_use, *batchers]
         for better in later:
-            self._builder.build(better, partial(self._go_over, better, engine, batchers[-1]))
+            self._builder.build(better, partial(self._go_over, name, better, engine, batchers[-1]))
         if reason:
             log.error("detector %s: %s", name, reason)
         else:
             log.info("detector %s: %s", name, engine.model)
         return engine, reason or ""
 
-    def _go_over(self, better: NetworkOptions, engine: Engine, batcher: Batcher) -> None:
+    def _go_over(self, name: str, better: NetworkOptions, engine: Engine, batcher: Batcher) -> None:
         """Let another kind run the network from now on; trackers and rules notice nothing.
 
         Raises:
@@ -376,6 +430,7 @@ class Service:
                 f"{key.model}@{key.model_sha256[:8]}; restart edge to use the new file"
             )
         better.engine(self._models, serve)
+        self._governance.runs(name, better)
 
     def _camera(self, options: CameraOptions) -> Camera:
         engine, degraded = self._engines[options.analyse.detector]
@@ -395,7 +450,8 @@ class Service:
                 for disarming in self._disarmed.get(options.camera, ())
                 if disarming.rule in {rule.name for rule in options.rules}
             ],
-            storage_trouble=lambda: self._publisher.trouble or self._evidence_trouble(),
+            refused=self._refused(options.camera),
+            storage_trouble=self._storage_trouble,
             viewers=self._viewers.setdefault(options.camera, Viewers()),
             policy=policy,
             witness=self._witness(options, policy),
@@ -418,6 +474,28 @@ class Service:
             purposes={rule.name: rule.purpose for rule in options.rules},
         )
 
+    def _storage_trouble(self) -> str:
+        """What the disk does not take; the worst first."""
+        books = self._books.trouble if self._books is not None else ""
+        return self._publisher.trouble or books or self._evidence_trouble()
+
+    def _record(self, kind: str, facts: Mapping[str, object]) -> None:
+        if self._books is not None:
+            self._books.record(kind, facts)
+
+    def _note_step(self, step_s: float) -> None:
+        self._record("clock.step", {"seconds": round(step_s, 3)})
+
+    def _note_models(self) -> None:
+        """Record which weights decide, where that has changed."""
+        for name, (engine, degraded) in self._engines.items():
+            was, model = self._models_noted.get(name), engine.model
+            if was != model:
+                self._models_noted[name] = model
+                facts = {"detector": name, "model": model.name, "sha256": model.sha256}
+                before = was.sha256 if was is not None else None
+                self._record("model.changed", {**facts, "was": before, "reason": degraded or None})
+
     def _report_status(self, camera: str, status: Status) -> None:
         log.info("camera %s: %s %s", camera, status.state, status.why)
         self._publisher.state(
@@ -429,6 +507,7 @@ class Service:
                 state=status.state,
                 since=status.since,
                 why=status.why or None,
+                profile=self._origin.profile,
             ),
         )
 

@@ -15,7 +15,7 @@ from typing import Protocol
 from edge.event import Event
 from edge.sinks._encoding import decode
 from edge.sinks._kept import kept_events
-from edge.sinks._outbox import Outbox
+from edge.sinks._outbox import Outbox, Stored
 from edge.sinks._outlet import Outlet, SinkOptions
 from edge.sinks._post import Incoming, Post
 from edge.sinks._publisher import Publisher, open_publisher
@@ -53,6 +53,7 @@ __all__ = [
     "Publisher",
     "Sink",
     "SinkOptions",
+    "Stored",
     "Subscriber",
     "decode",
     "kept_events",

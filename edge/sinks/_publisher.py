@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from edge.message import (
     OutboxHealth,
     encode,
 )
-from edge.sinks._outbox import MIB, Outbox, OutboxStats
+from edge.sinks._outbox import MIB, Outbox, OutboxStats, Stored
 from edge.sinks._outlet import Outlet, SinkOptions
 from edge.topics import ABOUT, AUDIT, CONFIG
 
@@ -53,6 +54,9 @@ class Publisher:
         self._lock = threading.RLock()
         self._values: dict[str, bytes] = {}
         self._heard: Callable[[bytes], None] | None = None
+        self.noted: Callable[[Stored], None] = _unnoted
+        """Called once with each message that is durable, in the order of their numbers."""
+
         try:
             self._outlets = _opened(outbox, origin, sinks, folder)
         except BaseException:
@@ -199,7 +203,7 @@ class Publisher:
             SinkError: A new outlet cannot use a local file; events go on to the outbox only.
         """
         with self._lock:
-            is_same = (self._origin.site, self._origin.node) == (origin.site, origin.node)
+            is_same = replace(self._origin, config=origin.config) == origin
             is_same = is_same and self._sinks == tuple(sinks)
             self._origin = origin
             if is_same:
@@ -224,6 +228,8 @@ class Publisher:
         """Show what is new, whoever made it; it comes in the order of its numbers."""
         with self._lock:
             messages = [self._new.popleft() for _ in range(len(self._new))]
+            for stored in messages:
+                self.noted(stored)
             outlets = self._outlets
             for stored in messages:
                 for outlet in outlets:
@@ -258,6 +264,10 @@ def open_publisher(
     with suppress(OSError):  # the outbox then says what is wrong, and goes on in memory
         storage.mkdir(parents=True, exist_ok=True)
     return Publisher(Outbox(storage / "outbox.db", max_bytes=max_bytes), origin, sinks, folder)
+
+
+def _unnoted(_stored: Stored) -> None:
+    """Nobody wants to know."""
 
 
 def _opened(

@@ -140,8 +140,7 @@ class MqttSink:
         self._views = Views(options.views, options.root, origin, self._keep)
         self._health: bytes | None = None
         self._connected_at: float | None = None
-        self._is_heard: Ear | None = None
-        self._heard_topics: tuple[str, ...] = ()
+        self._ears: dict[str, Ear] = {}  # by topic filter
         self._answers: deque[Iterator[Post]] = deque()
         self._stopping = threading.Event()
         self._ear, self._bell = socket.socketpair()
@@ -188,12 +187,14 @@ class MqttSink:
     def hear(self, subtopics: Sequence[str], ear: Ear) -> None:
         """Subscribe to topics of this node, now and on every connection; MQTT 5 only.
 
+        Filters that were given before are heard by the new ear; the others go on as they are.
+
         Args:
             subtopics: Topic filters below the node, such as `cmd/+`.
             ear: Takes what comes.
         """
-        self._heard_topics = tuple(self._topic(subtopic) for subtopic in subtopics)
-        self._is_heard = ear
+        heard = {self._topic(subtopic): ear for subtopic in subtopics}
+        self._ears = {**self._ears, **heard}  # replaced whole: the sender's thread reads it
         self._wake()
 
     def answer(self, posts: Iterable[Post]) -> bool:
@@ -284,6 +285,7 @@ class MqttSink:
                 since=None if state == "lost" else at,
                 online_since=at if state == "lost" else None,
                 insecure=address.is_insecure,
+                profile=self._origin.profile,
             )
         )
 
@@ -350,9 +352,9 @@ class MqttSink:
         subscribed: tuple[str, ...] = ()
         is_refusal_said = False
         while not self._stopping.is_set():
-            if subscribed != self._heard_topics:
-                subscribed = self._heard_topics
-                session.subscribe(subscribed)
+            if subscribed != (wanted := tuple(self._ears)):
+                session.subscribe([topic for topic in wanted if topic not in subscribed])
+                subscribed = wanted
             self._send_answers(session)
             delivery.fill()
             health, self._health = self._health, None
@@ -381,8 +383,10 @@ class MqttSink:
     def _hand_over(self, session: Session) -> None:
         heard, session.heard = session.heard, []
         for incoming in heard:
-            if self._is_heard is not None:
-                self._is_heard(incoming)
+            for topic, ear in self._ears.items():
+                if _is_match(topic, incoming.topic):
+                    ear(incoming)
+                    break
         refused, session.refused_posts = session.refused_posts, []
         for words in refused:
             self._record.failed(f"{self._record.link.place} did not take an answer: {words}")
@@ -400,3 +404,11 @@ class MqttSink:
                 delivery.settle()
                 delivery.fill()
         return delivery.are_states_known
+
+
+def _is_match(topic_filter: str, topic: str) -> bool:
+    """Whether a topic is one of those that a filter without `#` asks for."""
+    wanted, levels = topic_filter.split("/"), topic.split("/")
+    return len(wanted) == len(levels) and all(
+        one in ("+", level) for one, level in zip(wanted, levels, strict=True)
+    )

@@ -21,7 +21,7 @@ from edge.contract import NAMES
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 
 
-@pytest.mark.parametrize("of", ["appliance", "camera", *NAMES, "asyncapi"])
+@pytest.mark.parametrize("of", ["appliance", "camera", "policy", *NAMES, "asyncapi"])
 def test_the_committed_schema_is_fresh(of: str) -> None:
     """Renew with: edge schema NAME > configs/schema/NAME.json."""
     committed = json.loads((CONFIGS / "schema" / f"{of}.json").read_text(encoding="utf-8"))
