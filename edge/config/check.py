@@ -52,9 +52,6 @@ def check_appliance(
         yield Finding(("commands",), cause, "write `protocol: 5`, or take commands out")
     if appliance.web is not None:
         yield Finding(("web",), "this release has no device page yet", _UNUSED, "warning")
-    if appliance.storage.evidence is not None:
-        cause = "this release keeps no evidence clips yet"
-        yield Finding(("storage", "evidence"), cause, _UNUSED, "warning")
 
 
 def check_camera(camera: Camera, folder: Path, exists: Callable[[Path], bool]) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from edge.commands import Options as CommandOptions
 from edge.config.calibration import Calibration
 from edge.decoders import DecoderOptions
 from edge.detectors import DetectorOptions
+from edge.evidence.policy import Policy, PolicyChange
 from edge.gates import GateOptions
 from edge.options import Identifier, Options, Point, any_kind, kinds
 from edge.rules import Location, RuleOptions
@@ -72,8 +73,8 @@ class Outbox(Options):
     ] = 256
 
 
-class Evidence(Options):
-    """Clips kept on the box. Accepted and kept; this release does not act on it."""
+class Evidence(Policy):
+    """Clips and snapshots kept on the box."""
 
     max_gib: Annotated[
         float, Field(gt=0, le=100_000, description="Most disk space, in GiB.", examples=[20])
@@ -95,7 +96,12 @@ class Storage(Options):
     ] = Path("/var/lib/edge")
     outbox: Annotated[Outbox, Field(description="Events not yet sent.")] = Outbox()
     evidence: Annotated[
-        Evidence | None, Field(description="Clips kept on the box; not used by this release.")
+        Evidence | None,
+        Field(
+            description="Clips and snapshots of alerts, kept on the box; without this block none "
+            "are.",
+            examples=[{"max_gib": 20, "keep_days": 30}],
+        ),
     ] = None
 
 
@@ -107,6 +113,21 @@ class Web(Options):
         StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"),
         Field(description="Address and port of the page.", examples=["127.0.0.1:8080"]),
     ] = "127.0.0.1:8080"
+
+
+class Metrics(Options):
+    """Numbers for Prometheus, and whether the box is well, over plain HTTP."""
+
+    listen: Annotated[
+        str,
+        StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"),
+        Field(
+            description="Address and port of /metrics, /healthz and /readyz. They tell numbers and "
+            "states, no pictures; nobody has to log in, so on an address of the network a firewall "
+            "must say who may ask.",
+            examples=["127.0.0.1:9109"],
+        ),
+    ] = "127.0.0.1:9109"
 
 
 Fps = Annotated[float, Field(ge=0.1, le=60)]
@@ -222,6 +243,13 @@ class Appliance(Options):
             examples=[{"allow": ["ping", "snapshot"], "who": ["control-room"]}],
         ),
     ] = None
+    metrics: Annotated[
+        Metrics | None,
+        Field(
+            description="Numbers for Prometheus; without this block nothing listens.",
+            examples=[{"listen": "127.0.0.1:9109"}],
+        ),
+    ] = None
     web: Annotated[Web | None, Field(description="The device page; not used by this release.")] = (
         None
     )
@@ -332,6 +360,14 @@ class Camera(Options):
             examples=[{"flats": [[0.0, 0.0], [0.3, 0.0], [0.3, 0.2], [0.0, 0.2]]}],
         ),
     ]
+    evidence: Annotated[
+        PolicyChange | None,
+        Field(
+            description="What this camera has otherwise than `storage.evidence`; any of its keys "
+            "on what is made and what is hidden.",
+            examples=[{"redaction": "figures", "metadata_only": False}],
+        ),
+    ] = None
     calibration: Annotated[
         Calibration | None,
         Field(

@@ -23,6 +23,8 @@ from edge.config import Config, ConfigUnusable, Problem, load
 from edge.config.folder import digest_on_disk
 from edge.config.history import History
 from edge.errors import EdgeError
+from edge.hardware import read_sensors
+from edge.metrics import exposition
 from edge.runtime import supervisor
 from edge.runtime.about import software
 from edge.runtime.books import Books
@@ -30,6 +32,8 @@ from edge.runtime.box import LocalBox
 from edge.runtime.desk import Desk
 from edge.runtime.entries import armed_entries, reload_entries
 from edge.runtime.memory import share_one_heap
+from edge.runtime.metrics import samples
+from edge.runtime.monitor import Monitor, MonitorUnavailable, Progress
 from edge.runtime.notice import in_force, refused
 from edge.runtime.service import Service, origin_of
 from edge.sinks import Publisher, open_publisher
@@ -39,6 +43,8 @@ log = logging.getLogger("edge.daemon")
 
 HEALTH_S = 30.0
 RELOAD_S = 60.0
+COOL_S = 10.0
+"""How often it is felt how hot the box is; reading a dozen files of sysfs takes 1 ms."""
 SETTLE_S = 0.1
 """How often it is looked whether all cameras show pictures or were reported, until they are."""
 
@@ -83,12 +89,15 @@ class Daemon:
                 log.warning("ended %d incidents that an earlier run left open", n_ended)
             service = Service(self._config, publisher, books)
             desk = Desk(LocalBox(service, publisher, self._ask_reload), publisher, books.record)
+            monitor = self._monitor(service, publisher, desk)
             service.start()
             self._note(publisher)
             desk.hear(self._config.appliance)
             books.attach(publisher)
             self._attend(service, publisher, desk, books)
             supervisor.notify("STOPPING=1")
+            if monitor is not None:
+                monitor.close()
             desk.close()
             service.stop("the appliance was stopped")
             books.record("stop", {"config": self._config.sha256})
@@ -113,22 +122,48 @@ class Daemon:
         books.begin({**facts, "node": config.appliance.node}, publisher.stats.seq)
         books.record_all(armed_entries(config))
 
+    def _monitor(self, service: Service, publisher: Publisher, desk: Desk) -> Monitor | None:
+        """Open what fleets are looked after by, where it was asked for; a failure is only said."""
+        options = self._config.appliance.metrics
+        if options is None:
+            return None
+        progress = Progress(lambda: service.steps, lambda: service.are_engines_able)
+
+        def metrics() -> str:
+            return exposition(samples(service, publisher, desk.counts, read_sensors()))
+
+        try:
+            monitor = Monitor(
+                options.listen,
+                metrics=metrics,
+                unready=lambda: service.unready,
+                trouble=progress.trouble,
+            )
+        except MonitorUnavailable as exc:
+            log.error("%s", exc)
+            return None
+        log.info("metrics: http://%s/metrics", options.listen)
+        return monitor
+
     def _attend(self, service: Service, publisher: Publisher, desk: Desk, books: Books) -> None:
         """Readiness, health, watchdog and reloads until a signal to stop."""
         watchdog = supervisor.Watchdog()
         is_ready = False
-        health_due = time.monotonic()
+        health_due = cool_due = time.monotonic()
         while True:
             if time.monotonic() >= health_due:
                 service.say_health(desk.counts)
                 health_due = time.monotonic() + HEALTH_S
+            if time.monotonic() >= cool_due:
+                service.cool(read_sensors())
+                cool_due = time.monotonic() + COOL_S
             if not is_ready and (is_ready := service.is_accounted_for):
                 log.info("ready: %s", service.summary)
                 supervisor.notify(f"READY=1\nSTATUS={service.summary}")
             if is_ready:
                 watchdog.feed(service.steps, service.are_engines_able, service.summary)
             tick_s = watchdog.tick_s if is_ready else SETTLE_S
-            wait_s = max(0.0, min(tick_s, health_due - time.monotonic()))
+            wait_s = max(0.0, min(tick_s, min(health_due, cool_due) - time.monotonic()))
             try:
                 asked = self._signals.get(timeout=wait_s)
             except queue.Empty:

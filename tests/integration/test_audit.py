@@ -25,9 +25,10 @@ pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.timeout(120)]
 
 def publish(room: Room, topic: str, payload: bytes) -> bytes:
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    properties.ResponseTopic, properties.CorrelationData = REPLIES, uuid.uuid4().bytes
+    correlation = uuid.uuid4().bytes
+    properties.ResponseTopic, properties.CorrelationData = REPLIES, correlation
     room._client.publish(f"{NODE}/{topic}", payload, qos=1, properties=properties)
-    return bytes(properties.CorrelationData)
+    return correlation
 
 
 def review(room: Room, event: str, **fields: object) -> str:
@@ -50,7 +51,7 @@ def start_witness(state: Path, port: int) -> subprocess.Popen[str]:
     )
 
 
-def test_what_a_box_does_is_recorded_witnessed_and_verified(tmp_path: Path) -> None:
+def test_what_a_box_does_is_recorded_witnessed_and_verified(tmp_path: Path) -> None:  # noqa: PLR0915 - one story
     """Start, event, command, review, reload refused, kill -9, stop; a witness follows it all."""
     (tmp_path / "broker").mkdir()
     clip = walk(tmp_path / "walk.mp4", still_s=1.5, moving_s=2.0)
@@ -77,7 +78,10 @@ def test_what_a_box_does_is_recorded_witnessed_and_verified(tmp_path: Path) -> N
             before = room.states["audit"]["size"]
             box.start()
             assert eventually(lambda: room.states["audit"]["size"] > before, 30), box.output
-            cosigned = lambda: room.states["audit/witness/ethics"]["checkpoint"].split("\n")[1]  # noqa: E731
+
+            def cosigned() -> str:
+                return str(room.states["audit/witness/ethics"]["checkpoint"].split("\n")[1])
+
             assert eventually(lambda: int(cosigned()) > before, 20), "the witness did not follow"
             assert box.end(signal.SIGTERM) == 0
             size = room.states["audit"]["size"]
