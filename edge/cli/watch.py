@@ -39,6 +39,23 @@ _COLOURS: dict[Style, str] = {
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
+    add_broker(parser)
+    shown = parser.add_argument_group("what is shown; each may be given several times")
+    shown.add_argument("--site", action="append", default=[])
+    shown.add_argument("--node", action="append", default=[])
+    shown.add_argument("--camera", action="append", default=[])
+    shown.add_argument("--kind", action="append", default=[], choices=Kind.__args__, metavar="KIND")  # type: ignore[attr-defined]
+    shown.add_argument("--priority", action="append", default=[], choices=Priority.__args__)  # type: ignore[attr-defined]
+    parser.add_argument(
+        "--audit", action="store_true", help="say gaps and duplicates, and sum them up at the end"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--seconds", type=float, help="stop after this time")
+    parser.add_argument("--count", type=int, help="stop after this many events")
+
+
+def add_broker(parser: argparse.ArgumentParser) -> None:
+    """Add what says where to listen, and with which login."""
     parser.add_argument(
         "url", nargs="?", metavar="URL", help="mqtts://host:port; without it, this machine's broker"
     )
@@ -60,18 +77,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     login.add_argument(
         "--insecure", action="store_true", help="accept mqtt:// to another machine, in clear text"
     )
-    shown = parser.add_argument_group("what is shown; each may be given several times")
-    shown.add_argument("--site", action="append", default=[])
-    shown.add_argument("--node", action="append", default=[])
-    shown.add_argument("--camera", action="append", default=[])
-    shown.add_argument("--kind", action="append", default=[], choices=Kind.__args__, metavar="KIND")  # type: ignore[attr-defined]
-    shown.add_argument("--priority", action="append", default=[], choices=Priority.__args__)  # type: ignore[attr-defined]
-    parser.add_argument(
-        "--audit", action="store_true", help="say gaps and duplicates, and sum them up at the end"
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--seconds", type=float, help="stop after this time")
-    parser.add_argument("--count", type=int, help="stop after this many events")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -80,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         0; with --audit, 1 where something is missing that the box has not said itself.
     """
-    options, folder = _broker(args)
+    options, folder = broker_of(args)
     shown = Filter(frozenset(args.camera), frozenset(args.kind), frozenset(args.priority))
     watch = Watch(shown, is_audit=args.audit)
     arrived: queue.SimpleQueue[Heard | str] = queue.SimpleQueue()
@@ -158,7 +163,7 @@ def _topics(args: argparse.Namespace, options: Options) -> list[str]:
     ]
 
 
-def _broker(args: argparse.Namespace) -> tuple[Options, Path]:
+def broker_of(args: argparse.Namespace) -> tuple[Options, Path]:
     """Where to listen and with which login.
 
     Raises:

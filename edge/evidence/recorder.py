@@ -162,7 +162,7 @@ class Recorder:
             write(self._evidence, sidecar)
             self._count(case.camera, "clips" if sidecar.media == "clip" else "snapshots")
             self._record(
-                "evidence-made",
+                "evidence.made",
                 {
                     "ref": sidecar.ref,
                     "sha256": sidecar.sha256,

@@ -143,7 +143,7 @@ class Books:
     def attach(self, publisher: Publisher) -> None:
         """Publish heads there, and hear reviews and witnesses; again after each reload."""
         self._publisher = publisher
-        self._offer(self._publish)
+        self._offer(self._sign_now)
         for outlet in publisher.outlets:
             if isinstance(outlet, MqttSink):
                 outlet.hear((f"{REVIEW}/+",), partial(self.take_review, answer=outlet.answer))
@@ -215,6 +215,12 @@ class Books:
             self._log = log
 
     # Heads, and those who sign beside the box.
+
+    def _sign_now(self) -> None:
+        """Have a head over what a start or a reload has recorded, at once."""
+        if self._log is not None:
+            self._log.attend(is_last=True)
+        self._publish()
 
     def _publish(self, log: AuditLog | None = None) -> None:
         log = log or self._log

@@ -89,6 +89,10 @@ class Subscriber:
             self.close()
             raise BrokerRefused(why)
 
+    def publish(self, topic: str, payload: bytes, *, is_retained: bool = False) -> None:
+        """Send one message, at QoS 1 as soon as the link allows; JSON in UTF-8."""
+        self._client.publish(topic, payload, qos=1, retain=is_retained)
+
     def close(self) -> None:
         """Stop listening; the broker keeps nothing."""
         is_v5 = self._client.protocol == MQTTv5

@@ -122,7 +122,7 @@ def test_a_long_incident_is_cut_into_files_that_are_complete_in_themselves(
     assert kept == [packet.data for packet in packets[: len(kept)]]
     assert 79 <= len(kept) <= 81
     assert {ref for ref in room.refs if ref.endswith(".mp4")} == {clip.ref for clip in clips}
-    assert [what for what, _ in room.audit] == ["evidence-made"] * 4
+    assert [what for what, _ in room.audit] == ["evidence.made"] * 4
 
 
 def test_an_incident_that_never_ends_does_not_fill_the_disk(tmp_path: Path) -> None:

@@ -19,10 +19,12 @@ from edge.frame import Stamp
 from edge.message import (
     MAX_BYTES,
     About,
+    AuditHead,
     CameraAbout,
     CameraStatus,
     ConfigNotice,
     ConfigProblem,
+    ConsistencyProof,
     EventMessage,
     Evidence,
     Health,
@@ -186,6 +188,18 @@ MESSAGES: dict[str, Message] = {
         uptime_s=3600,
         outbox=OutboxHealth(depth=2, bytes=1200, seq=48213, dropped=0, refused=0),
         cameras={"high-street-north": {"frames": 28800, "fps": 8.0}},
+    ),
+    "audit": AuditHead(
+        site="westminster",
+        node="cabinet-017",
+        at=AT,
+        size=2,
+        checkpoint="westminster/cabinet-017/audit\n2\n+sVCA+fMaWz1aNy9r4Y2Xk0vWfJ2LpQWcKb5DGQ9nUk=\n\n"
+        "\u2014 westminster/cabinet-017/audit TW/W3bwjDOo=\n",
+        key="westminster/cabinet-017/audit+4d6fd6dd+AbPMPc8afIK1PrLYbW0HDC9QtkC/vJqxYDnC6qxl+ewZ",
+        proofs=(
+            ConsistencyProof(size=1, hashes=("X1M/ChozygduOVkjGzYYqg7ARYTe9x8cwV0M8Q3gMeY=",)),
+        ),
     ),
 }
 
