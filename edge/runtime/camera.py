@@ -96,6 +96,7 @@ class Camera:
         clock_doubt: Tells why the box's own UTC is in doubt; empty while it is not.
         disarmed: Rules that are disarmed from the start.
         storage_trouble: Tells why events are not safe on the disk; empty while they are.
+        viewers: Who looks at this camera; its own where nobody could from before.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class Camera:
         clock_doubt: Callable[[], str] = str,
         disarmed: Iterable[Disarming] = (),
         storage_trouble: Callable[[], str] = str,
+        viewers: Viewers | None = None,
     ) -> None:
         self.name = name
         self.counters = Counters()
@@ -122,7 +124,7 @@ class Camera:
         self._degraded = degraded
         self._clock_doubt = clock_doubt
         self._arming = Arming(disarmed)
-        self._viewers = Viewers()
+        self._viewers = viewers or Viewers()
         self._storage_trouble = storage_trouble
         self._stopping = threading.Event()
         self._stamp = _now(name)  # of the last frame, to end incidents with
@@ -150,6 +152,11 @@ class Camera:
     def rules(self) -> tuple[str, ...]:
         """Names of its rules."""
         return tuple(rule.name for rule in self._pipeline.rules)
+
+    @property
+    def rule_states(self) -> dict[str, RuleState]:
+        """What was last said of each rule, by name."""
+        return dict(self._states)
 
     @property
     def disarmed(self) -> tuple[Disarming, ...]:
@@ -201,7 +208,7 @@ class Camera:
         self._report()
 
     def next_picture(self, timeout_s: float) -> Frame | None:
-        """The next picture that is analysed, masks applied; None where none came in time."""
+        """The next picture that is decoded, masks applied; None where none came in time."""
         return self._viewers.ask(timeout_s)
 
     def disarm(self, disarming: Disarming) -> None:
@@ -243,7 +250,9 @@ class Camera:
     def _watch(self, feed: Feed) -> None:
         """Analyse one connection until it ends."""
         decoder = self._decoder.open(feed.stream)
-        attention = Attention(self.name, feed.ring, decoder, self._pipeline)
+        attention = Attention(
+            self.name, feed.ring, decoder, self._pipeline, lambda: self._viewers.is_watched
+        )
         before = replace(self.counters)
         complaint = ""
         try:
@@ -295,6 +304,9 @@ class Camera:
             self._pictured_at = time.monotonic()
             self._awaits_picture = False
             if not self._rate.is_due(picture.packet.pts):
+                if self._viewers.is_wanted:
+                    frame = picture.frame(self.name, self.counters.n_frames)
+                    self._viewers.show(frame, self._pipeline.masked)
                 continue
             frame = picture.frame(self.name, self.counters.n_frames)
             self.counters.n_frames += 1
@@ -311,6 +323,7 @@ class Camera:
             self._failure = ""
             self.counters.n_looked += step.detections is not None
             self._send(self._arming.pass_on(step.events))
+            self._viewers.tell(step)
             self._check()
 
     def _check(self, *, stalled: str = "") -> None:

@@ -23,6 +23,7 @@ from edge.runtime.camera import Camera, Reports
 from edge.runtime.clock import BoxClock
 from edge.runtime.reader import Reader
 from edge.runtime.standing import Status
+from edge.runtime.viewer import Viewers
 from edge.runtime.wiring import pipeline_of
 from edge.sinks import Publisher
 from edge.topics import camera_status_topic, is_level, rule_state_topic
@@ -53,6 +54,7 @@ class Service:
         self._disarmed: dict[str, tuple[Disarming, ...]] = {}  # over a restart of their cameras
         self._engines: dict[str, tuple[Engine, str]] = {}
         self._cameras: dict[str, Camera] = {}
+        self._viewers: dict[str, Viewers] = {}  # over a restart of their cameras
         self._off: dict[str, Status] = {}
         self._clock = BoxClock()
         self._started = time.monotonic()
@@ -61,6 +63,30 @@ class Service:
     def cameras(self) -> tuple[Camera, ...]:
         """The cameras being watched."""
         return tuple(self._cameras.values())
+
+    @property
+    def config(self) -> Config:
+        """What it does."""
+        return self._config
+
+    @property
+    def off(self) -> dict[str, Status]:
+        """Cameras that are not watched, by id, with why."""
+        return dict(self._off)
+
+    @property
+    def uptime_s(self) -> float:
+        """Since it was made."""
+        return time.monotonic() - self._started
+
+    def viewers(self, camera: str) -> Viewers | None:
+        """Who looks at a camera; None where it is not watched."""
+        return self._viewers.get(camera)
+
+    def engine(self, detector: str) -> Engine | None:
+        """The engine in service under a detector's name; None where no camera uses it."""
+        found = self._engines.get(detector)
+        return found[0] if found else None
 
     @property
     def is_stuck(self) -> bool:
@@ -104,6 +130,8 @@ class Service:
             if engines[detector := by_name[name].analyse.detector] is not old.get(detector)
         }
         self._retire([*found.stop, *restart])
+        for name in found.stop:
+            self._viewers.pop(name).close()
         self._origin = origin_of(config)
         self._publisher.reopen(self._origin, [config.appliance.mqtt], config.folder)
         for engine, reason in old.values():
@@ -204,7 +232,7 @@ class Service:
                 site=self._origin.site,
                 node=self._origin.node,
                 at=datetime.now(timezone.utc),
-                uptime_s=int(time.monotonic() - self._started),
+                uptime_s=int(self.uptime_s),
                 outbox=self._publisher.outbox_health,
                 broker=broker_health(self._publisher),
                 commands=dict(commands) if commands else None,
@@ -266,6 +294,7 @@ class Service:
                 if disarming.rule in {rule.name for rule in options.rules}
             ],
             storage_trouble=lambda: self._publisher.trouble,
+            viewers=self._viewers.setdefault(options.camera, Viewers()),
         )
 
     def _report_status(self, camera: str, status: Status) -> None:

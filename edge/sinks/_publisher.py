@@ -7,7 +7,7 @@ reload can change where it goes without any camera noticing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -43,6 +43,7 @@ class Publisher:
         # are made durable, so that cameras share an fsync.
         self._lock = threading.RLock()
         self._values: dict[str, bytes] = {}
+        self._heard: Callable[[bytes], None] | None = None
         try:
             self._outlets = _opened(outbox, origin, sinks, folder)
         except BaseException:
@@ -81,6 +82,10 @@ class Publisher:
             refused=stats.refused,
             trouble=self._outbox.trouble or None,
         )
+
+    def hear(self, heard: Callable[[bytes], None]) -> None:
+        """Have each new message told as well, in the order of their numbers; be quick."""
+        self._heard = heard
 
     def emit(self, event: Event, evidence: Sequence[Evidence] = ()) -> None:
         """Make one event durable and show it.
@@ -194,6 +199,8 @@ class Publisher:
             for stored in messages:
                 for outlet in outlets:
                     outlet.deliver(stored)
+                if self._heard is not None:
+                    self._heard(stored.payload)
             if messages and outlets and not any(outlet.acknowledges for outlet in outlets):
                 self._outbox.acknowledge([stored.seq for stored in messages])
 

@@ -73,11 +73,15 @@ class Sessions:
 
     def find(self, token: str, now: float) -> Session | None:
         """The session of a browser, which is seen by this; None where it has none or it ended."""
-        self._end_old(now)
-        session = self._open.get(_key(token))
+        session = self.peek(token, now)
         if session is not None:
             session.seen = now
         return session
+
+    def peek(self, token: str, now: float) -> Session | None:
+        """The same, without being a sign that somebody is there."""
+        self._end_old(now)
+        return self._open.get(_key(token))
 
     def end(self, token: str) -> None:
         """Log out; nothing happens where nobody is logged in."""
