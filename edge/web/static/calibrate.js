@@ -194,7 +194,7 @@ function grid(answer) {
   }
   const words = (cell) => [figure(cell.px_per_m ?? cell.pixels), cell.detail || (cell.classes || []).filter(Boolean)[0] || ""].join(" ");
   const columns = [...rows.values()][0];
-  return el("table", { class: "list grid" }, el("caption", {}, "Pixels for a metre across, and the class of detail of IEC 62676-4"),
+  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Pixels for a metre" }, el("table", { class: "list grid" }, el("caption", {}, "Pixels for a metre across, and the class of detail of IEC 62676-4"),
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Down"), columns.map((cell) => el("th", { scope: "col" }, `${Math.round(at(cell)[0] * 100)} %`)))),
-    el("tbody", {}, [...rows].map(([y, row]) => el("tr", {}, el("th", { scope: "row" }, `${Math.round(y * 100)} %`), row.map((cell) => el("td", {}, words(cell)))))));
+    el("tbody", {}, [...rows].map(([y, row]) => el("tr", {}, el("th", { scope: "row" }, `${Math.round(y * 100)} %`), row.map((cell) => el("td", {}, words(cell))))))));
 }

@@ -92,11 +92,11 @@ function toolbar(editor, draft, stage, tracks, tabs, may) {
     const held = hold.getAttribute("aria-pressed") !== "true";
     hold.setAttribute("aria-pressed", String(held));
     stage.live.hold(held);
-  } }, "Hold picture");
+  } }, "Hold");
   const follow = el("button", { type: "button", "aria-pressed": "true", onclick: () => {
     tracks.show(!tracks.isShown);
     follow.setAttribute("aria-pressed", String(tracks.isShown));
-  } }, "Show tracks");
+  } }, "Tracks");
   const rest = el("div", { class: "tools" },
     may && [draw("zone", "Draw zone"), draw("line", "Draw line"), draw("mask", "Draw mask"), el("span", { class: "gap" }), undo, redo],
     el("span", { class: "gap" }), hold, follow);

@@ -49,7 +49,7 @@ function arrows(points, sides) {
     const sign = side === "right" ? 1 : -1;
     const tip = [at[0] + right[0] * sign * ARROW_PX, at[1] + right[1] * sign * ARROW_PX];
     nodes.push(...arrow(at, tip));
-    const word = svg("text", { class: "side", x: tip[0] + right[0] * sign * 14, y: tip[1] + right[1] * sign * 14 + 4, "text-anchor": "middle" });
+    const word = svg("text", { class: "side", x: tip[0] + right[0] * sign * 26, y: tip[1] + right[1] * sign * 14 + 4, "text-anchor": "middle" });
     word.textContent = side;
     nodes.push(word);
   }
