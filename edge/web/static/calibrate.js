@@ -70,7 +70,7 @@ export class Calibrate {
     say(`Point p${n} added. Say where it is in metres.`);
     this.#changed();
     this.#list();
-    this.#rows.querySelector("tr:last-child input")?.focus();
+    this.#rows.querySelector("tr:last-child input")?.focus({ preventScroll: true });
   }
 
   #down(event) {
