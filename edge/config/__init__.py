@@ -82,7 +82,7 @@ class _Reading(Generic[M]):
         return (
             self.model is not None
             and not self.document.others
-            and all(finding.severity == "warning" for finding in self.findings)
+            and all(one.severity == "warning" or not one.is_fatal for one in self.findings)
         )
 
     @property

@@ -6,6 +6,7 @@ puts what pydantic finds into words, `edge.config.check` compares names across b
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -99,14 +100,50 @@ class Storage(Options):
     ] = None
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a name or address is this machine's own, whatever its network says."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 class Web(Options):
-    """The device page. Accepted and kept; this release does not act on it."""
+    """The device page. Without this block there is none."""
 
     listen: Annotated[
         str,
         StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"),
-        Field(description="Address and port of the page.", examples=["127.0.0.1:8080"]),
+        Field(
+            description="Address and port of the page, the port at most 65535. On any address but "
+            "this box's own (127.0.0.1, [::1], localhost) it needs `cert_file`, `key_file` and a "
+            "user: `edge user add`.",
+            examples=["127.0.0.1:8080"],
+        ),
     ] = "127.0.0.1:8080"
+    cert_file: Annotated[
+        Path | None,
+        Field(
+            description="The page's certificate and those that vouch for it, as PEM; relative to "
+            "the configuration folder. Read again at a reload.",
+            examples=["tls/page.pem"],
+        ),
+    ] = None
+    key_file: Annotated[
+        Path | None,
+        Field(
+            description="Its private key, as PEM, without a password.",
+            examples=["tls/page.key"],
+        ),
+    ] = None
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host, without brackets, and port."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
 
 
 Fps = Annotated[float, Field(ge=0.1, le=60)]
@@ -222,9 +259,13 @@ class Appliance(Options):
             examples=[{"allow": ["ping", "snapshot"], "who": ["control-room"]}],
         ),
     ] = None
-    web: Annotated[Web | None, Field(description="The device page; not used by this release.")] = (
-        None
-    )
+    web: Annotated[
+        Web | None,
+        Field(
+            description="The device page; without this block there is none.",
+            examples=[{"listen": "127.0.0.1:8080"}],
+        ),
+    ] = None
 
 
 class Analyse(Options):

@@ -25,8 +25,12 @@ from edge.errors import EdgeError
 from edge.runtime import supervisor
 from edge.runtime.box import LocalBox
 from edge.runtime.desk import Desk
+from edge.runtime.editing import Editing
 from edge.runtime.memory import share_one_heap
 from edge.runtime.notice import in_force, refused
+from edge.runtime.page import Page
+from edge.runtime.panel import LocalPanel
+from edge.runtime.recent import Recent
 from edge.runtime.service import Service, origin_of
 from edge.sinks import Publisher, open_publisher
 from edge.topics import CONFIG
@@ -68,19 +72,25 @@ class Daemon:
         cv2.setNumThreads(1)
         share_one_heap()
         publisher = _publisher(self._config)
+        recent = Recent()
+        publisher.hear(recent.add)
         try:
             n_ended = publisher.end_open("the appliance was restarted", datetime.now(timezone.utc))
             if n_ended:
                 log.warning("ended %d incidents that an earlier run left open", n_ended)
             service = Service(self._config, publisher)
-            desk = Desk(LocalBox(service, publisher, self._ask_reload), publisher)
+            box = LocalBox(service, publisher, self._ask_reload)
+            desk = Desk(box, publisher)
+            page = self._page(service, publisher, box, recent)
             service.start()
-            self._note(publisher)
+            self._note(publisher, page)
             desk.hear(self._config.appliance)
+            page.follow(self._config)
             supervisor.notify("READY=1\nSTATUS=watching")
-            self._attend(service, publisher, desk)
+            self._attend(service, publisher, desk, page)
             supervisor.notify("STOPPING=1")
             desk.close()
+            page.close()
             service.stop("the appliance was stopped")
         finally:
             publisher.close()
@@ -95,7 +105,14 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, note)
 
-    def _attend(self, service: Service, publisher: Publisher, desk: Desk) -> None:
+    def _page(self, service: Service, publisher: Publisher, box: LocalBox, recent: Recent) -> Page:
+        """The device page, not yet open."""
+        editing = None
+        if self._reload is not None:
+            editing = Editing(self._config.folder, lambda: service.config, self._ask_reload)
+        return Page(LocalPanel(service, publisher, box, recent, editing))
+
+    def _attend(self, service: Service, publisher: Publisher, desk: Desk, page: Page) -> None:
         """Health, watchdog and reloads until a signal to stop."""
         watchdog_s = supervisor.watchdog_s()
         health_due = time.monotonic()
@@ -112,10 +129,11 @@ class Daemon:
                 continue
             if isinstance(asked, int) and asked != signal.SIGHUP:
                 return
-            self._try_reload(service, publisher)
+            self._try_reload(service, publisher, page)
             desk.hear(self._config.appliance)
             if not isinstance(asked, int):
                 asked.put(self._refusal)
+            page.follow(self._config)
 
     def _ask_reload(self) -> str:
         """Have `run` reload, and wait for it; from another thread.
@@ -136,7 +154,7 @@ class Daemon:
             raise CommandFailed(f"refused, the configuration in force stays: {refusal}")
         return self._config.short_hash
 
-    def _try_reload(self, service: Service, publisher: Publisher) -> None:
+    def _try_reload(self, service: Service, publisher: Publisher, page: Page) -> None:
         """Take up what the files say now; where that cannot be, what is in force goes on."""
         self._refusal = "there is no folder to read it from"
         if self._reload is None:
@@ -152,10 +170,12 @@ class Daemon:
             if isinstance(exc, ConfigUnusable):
                 problems = exc.problems
             publisher.state(CONFIG, refused(self._config, problems, datetime.now(timezone.utc)))
+            errors = tuple(problem for problem in problems if problem.severity == "error")
+            page.panel.overview.note(errors, is_refused=True)
             return
         self._refusal = ""
         self._config = config
-        self._note(publisher)
+        self._note(publisher, page)
         log.info(
             "configuration %s in force: %d cameras go on, %d began anew, %d are new, %d stopped",
             config.short_hash,
@@ -185,9 +205,10 @@ class Daemon:
         if config.appliance.storage != self._config.appliance.storage:
             log.warning("storage: changes take effect at the next start")
 
-    def _note(self, publisher: Publisher) -> None:
+    def _note(self, publisher: Publisher, page: Page) -> None:
         """Say what is in force, and keep a copy of its files."""
         now = datetime.now(timezone.utc)
+        page.panel.overview.note(self._config.problems, is_refused=False)
         publisher.state(CONFIG, in_force(self._config, now))
         if self._reload is None:
             return

@@ -2,7 +2,7 @@
 
 With no user made, whoever is on the box itself is technician `local`; a name other than the box's
 own in `Host` is refused then, or a page from elsewhere could be made to speak for them. As soon as
-there is a user, everybody logs in. What changes anything needs a technician and the session's token.
+there is a user, everybody logs in. A change needs a technician and the session's token.
 
 Source:
     OWASP Cross-Site Request Forgery and Session Management cheat sheets.
@@ -10,18 +10,18 @@ Source:
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from edge.config.schema import is_loopback
 from edge.errors import InputError
 from edge.web import Visitor
 from edge.web.sessions import Session, Sessions
@@ -40,14 +40,12 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-_OPEN = frozenset({"/api/login"})
+_ASKS_ITSELF = frozenset({"/api/login", "/api/session"})
 _FOR_ANYBODY_IN = frozenset({"/api/logout"})
 _TECHNICIANS_ONLY = frozenset({"/api/doctor"})
 _CHANGING = frozenset({"POST", "PUT", "DELETE", "PATCH"})
 # A page left open on a tablet asks for these by itself: they show nobody is there.
 _UNATTENDED = ("/api/box", "/api/events", "/live", "/tracks", "/picture")
-
-Answer: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,48 +135,58 @@ class Access:
         """Nobody has to log in: there is no user, and only the box itself is answered."""
         return self._is_loopback and not self._users.all()
 
-    def _refusal(self, request: Request, scope: MutableMapping[str, Any]) -> Response | None:
+    def _refusal(self, request: Request, scope: Scope) -> Response | None:
         """Why a request is not let through; None where it is, and the scope says who asks."""
         path = request.url.path
-        if not path.startswith("/api/"):
-            return self._wrong_host(request)
         is_change = request.method in _CHANGING
-        site = request.headers.get("sec-fetch-site", "none")
-        if is_change and site not in {"same-origin", "none"}:
-            return refused(403, f"a request from another page ({site}) changes nothing here")
+        refusal = self._wrong_place(request, is_change=is_change)
+        if refusal is not None or not path.startswith("/api/") or path in _ASKS_ITSELF:
+            return refusal
         try:
-            wrong_host = self._wrong_host(request)
             is_local = self.is_local
             session = self.session(request, touch=not path.endswith(_UNATTENDED))
         except InputError as why:
             return refused(503, str(why))
-        if wrong_host is not None or path in _OPEN or path == "/api/session":
-            return wrong_host
-        address = request.client.host if request.client else "?"
-        if session is None and not (is_local and not is_change):
-            return refused(401, "log in first")
         if session is not None:
-            token = request.headers.get("x-edge-csrf", "")
-            if is_change and not secrets.compare_digest(token.encode(), session.csrf.encode()):
-                return refused(403, "the request lacks the session's X-Edge-CSRF; load the page")
-            needs_technician = is_change and path not in _FOR_ANYBODY_IN
-            if session.role != "technician" and (needs_technician or path in _TECHNICIANS_ONLY):
-                return refused(403, f"{session.user} is a viewer; this needs a technician")
-        user = session.user if session else LOCAL
+            refusal = _forbidden(request, session, is_change=is_change)
+            if refusal is not None:
+                return refusal
+        elif is_change or not is_local:
+            return refused(401, "log in first")
+        scope["admitted"] = self._admitted(request, session.user if session else LOCAL)
+        return None
 
+    def _admitted(self, request: Request, user: str) -> Admitted:
         def is_open() -> bool:
             try:
                 return self.is_local or self.session(request, touch=False) is not None
             except InputError:
                 return False
 
-        scope["admitted"] = Admitted(Visitor(user, address), is_open)
+        address = request.client.host if request.client else "?"
+        return Admitted(Visitor(user, address), is_open)
+
+    def _wrong_place(self, request: Request, *, is_change: bool) -> Response | None:
+        """Refuse what another page has a browser ask; None where it asks for itself."""
+        if self._is_loopback and not is_loopback(request.url.hostname or ""):
+            return refused(403, "this page is for this box alone: http://127.0.0.1")
+        site = request.headers.get("sec-fetch-site", "none")
+        if is_change and site not in {"same-origin", "none"}:
+            return refused(403, f"a request from another page ({site}) changes nothing here")
         return None
 
-    def _wrong_host(self, request: Request) -> Response | None:
-        if not self._is_loopback or is_loopback(request.url.hostname or ""):
-            return None
-        return refused(403, "this page is for this box alone: http://127.0.0.1")
+
+def _forbidden(request: Request, session: Session, *, is_change: bool) -> Response | None:
+    """Why somebody who is in may not do this; None where they may."""
+    path = request.url.path
+    if is_change:
+        token = request.headers.get("x-edge-csrf", "")
+        if not secrets.compare_digest(token.encode(), session.csrf.encode()):
+            return refused(403, "the request lacks the session's X-Edge-CSRF; load the page anew")
+    needs_technician = path in _TECHNICIANS_ONLY or (is_change and path not in _FOR_ANYBODY_IN)
+    if needs_technician and session.role != "technician":
+        return refused(403, f"{session.user} is a viewer; this needs a technician")
+    return None
 
 
 def refused(status: int, why: str, **more: Any) -> JSONResponse:
@@ -190,13 +198,3 @@ def admitted(request: Request) -> Admitted:
     """Who asks."""
     found: Admitted = request.scope["admitted"]
     return found
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or address is this machine's own, whatever its network says."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

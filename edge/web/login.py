@@ -53,10 +53,13 @@ class Login:
 
     async def session(self, request: Request) -> Response:
         """Who this browser is logged in as; on the box itself, without users, `local`."""
-        session = self._access.session(request)
+        try:
+            session, is_local = self._access.session(request), self._access.is_local
+        except InputError as why:
+            raise Refused(503, str(why)) from why
         if session is not None:
             return JSONResponse(self._told(session))
-        if not self._access.is_local:
+        if not is_local:
             return refused(401, "log in first")
         answer = JSONResponse({})
         session = self._access.begin(LOCAL, "technician", answer)

@@ -71,7 +71,7 @@ class Server:
             ssl_certfile=address.cert_file,
             ssl_keyfile=address.key_file,
             # Never asked for on a terminal: a key with a password is refused instead.
-            ssl_keyfile_password="none" if address.key_file else None,  # noqa: S106 - see above
+            ssl_keyfile_password="none" if address.key_file else None,
         )
         try:
             config.load()

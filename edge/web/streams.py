@@ -72,7 +72,8 @@ class Streams:
         """
         mailbox: Mailbox[bytes] = Mailbox(1)
         media_type = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
-        return await self._answer(admitted, mailbox, look, _part, b"", media_type)
+        stop = await self._begin(look, mailbox)
+        return _Stream(_content(admitted, mailbox, _part, b""), media_type, stop)
 
     async def texts(
         self,
@@ -91,19 +92,13 @@ class Streams:
             Refused: There is nothing to hear, or too many listen.
         """
         mailbox: Mailbox[bytes] = Mailbox(most)
-        return await self._answer(
-            admitted, mailbox, hear, _message, b": still here\n\n", "text/event-stream"
-        )
+        stop = await self._begin(hear, mailbox)
+        content = _content(admitted, mailbox, _message, b": still here\n\n")
+        return _Stream(content, "text/event-stream", stop)
 
-    async def _answer(
-        self,
-        admitted: Admitted,
-        mailbox: Mailbox[bytes],
-        begin: Callable[[Callable[[bytes | None], None]], Stop],
-        coded: Callable[[bytes], bytes],
-        idle: bytes,
-        media_type: str,
-    ) -> StreamingResponse:
+    async def _begin(
+        self, begin: Callable[[Callable[[bytes | None], None]], Stop], mailbox: Mailbox[bytes]
+    ) -> Stop:
         if self._n_open >= MOST_STREAMS:
             raise Refused(429, f"{MOST_STREAMS} streams are open already; close another page")
         stop = await run_in_threadpool(begin, mailbox.put)
@@ -113,7 +108,7 @@ class Streams:
             self._n_open -= 1
             stop()
 
-        return _Stream(_content(admitted, mailbox, coded, idle), media_type, end)
+        return end
 
 
 class _Stream(StreamingResponse):
