@@ -172,7 +172,7 @@ export class Calibrate {
   #show(answer, block) {
     fill(this.#found,
       el("h3", {}, "What it gives"),
-      el("p", {}, this.#points.length > LEAST ? `The points are off by ${figure(answer.error_m * 100)} cm on average (root mean square).` : "Four points always fit; a fifth would show the error."),
+      el("p", {}, answer.error_m !== null ? `The points are off by ${figure(answer.error_m * 100)} cm on average (root mean square).` : "Four points always fit; a fifth would show the error."),
       grid(answer),
       this.may ? button("Use this calibration", () => {
         this.#result.calibration = block;
@@ -184,17 +184,15 @@ export class Calibrate {
 
 /** Pixels a metre has, and what they are good for, over the picture. */
 function grid(answer) {
-  const cells = answer.grid || answer.px_per_m || [];
-  if (!Array.isArray(cells) || !cells.length) return "";
-  const at = (cell) => cell.at || cell.point || [cell.x, cell.y];
+  const cells = answer.px_per_m;
   const rows = new Map();
   for (const cell of cells) {
-    const y = at(cell)[1];
+    const y = cell.at[1];
     rows.set(y, [...(rows.get(y) || []), cell]);
   }
-  const words = (cell) => [figure(cell.px_per_m ?? cell.pixels), cell.detail || (cell.classes || []).filter(Boolean)[0] || ""].join(" ");
+  const words = (cell) => (cell.px_per_m === null ? "–" : `${Math.round(cell.px_per_m)} ${cell.classes[0] || ""}`);
   const columns = [...rows.values()][0];
-  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Pixels for a metre" }, el("table", { class: "list grid" }, el("caption", {}, "Pixels for a metre across, and the class of detail of IEC 62676-4"),
-    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Down"), columns.map((cell) => el("th", { scope: "col" }, `${Math.round(at(cell)[0] * 100)} %`)))),
+  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Pixels for a metre" }, el("table", { class: "list grid" }, el("caption", {}, "Pixels for a metre across, and the class of detail of IEC 62676-4 (2015); – is no ground"),
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Down"), columns.map((cell) => el("th", { scope: "col" }, `${Math.round(cell.at[0] * 100)} %`)))),
     el("tbody", {}, [...rows].map(([y, row]) => el("tr", {}, el("th", { scope: "row" }, `${Math.round(y * 100)} %`), row.map((cell) => el("td", {}, words(cell))))))));
 }

@@ -15,6 +15,7 @@ import { Tracks } from "./tracks.js";
 import { trialPanel } from "./trial.js";
 import { watchBox } from "./box.js";
 import { statusLine } from "./status.js";
+import { clock } from "./words.js";
 
 const KEYS = "Arrow keys move, with Shift further. While drawing: Space sets a point, Enter finishes, Backspace takes the last one back, Escape gives up. On a point: Insert or + adds one after it, Delete removes it.";
 
@@ -29,24 +30,24 @@ export async function show(main, id) {
   }
   const may = mayChange();
   const draft = new Draft(contentOf(found));
-  const size = found.size_wh || [1280, 720];
-  const stage = new Stage(camera(id, "/live"), found.name || id, size);
+  const stage = new Stage(camera(id, "/live"), found.name || id, found.size_wh || [1280, 720]);
   const editor = new Editor(stage, draft);
   editor.on = may;
-  const result = new Result(draft, { id, sha256: found.sha256, reload: () => get(camera(id)), may });
+  const result = new Result(draft, { id, found, reload: () => get(camera(id)), may });
   const status = el("div", { class: "status-line" });
   const [shapes, rules, trial, calibration] = [0, 1, 2, 3].map(() => el("div", { class: "tab-body" }));
 
   shapesPanel(shapes, draft, editor, may);
   let tracks = null;
+  let held = new Map();
   const ruleRows = rulesPanel(rules, draft, {
-    kinds: found.rule_kinds, may, seen: (rule) => (tracks ? tracks.seen(rule) : ""),
+    kinds: found.rule_kinds, may, seen: (rule) => [keptBack(held.get(rule.options.name)), tracks ? tracks.seen(rule) : ""].filter(Boolean).join(" · "),
     arming: may && ((rule) => found.rules.some((one) => one.name === rule.options.name) ? armingForm(id, rule.options.name) : ""),
   });
   tracks = new Tracks(stage, draft, id, atMostEvery(400, () => ruleRows.show()));
   if (may) trialPanel(trial, id, draft);
   else trial.append(el("p", { class: "quiet" }, "Trying a rule is for technicians."));
-  const calibrate = new Calibrate(calibration, stage, { id, size, calibration: found.calibration, result, may });
+  const calibrate = new Calibrate(calibration, stage, { id, size: found.size_wh, calibration: found.calibration, result, may });
 
   const tabs = tabList([["Shapes", shapes], ["Rules", rules], ["Try", trial], ["Calibration", calibration]], (index) => {
     editor.on = may && index !== 3;
@@ -61,7 +62,10 @@ export async function show(main, id) {
 
   const stopBox = watchBox((box) => {
     const mine = box?.cameras.find((one) => one.camera === id);
-    if (mine) fill(status, statusLine(mine));
+    if (!mine) return;
+    fill(status, statusLine(mine));
+    held = new Map((mine.rules || []).map((rule) => [rule.rule, rule]));
+    ruleRows.show();
   });
   const undoKeys = (event) => {
     if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || event.target.matches("input, textarea")) return;
@@ -80,6 +84,8 @@ export async function show(main, id) {
     isChanged: () => result.isChanged,
   };
 }
+
+const keptBack = (rule) => (rule?.disarmed_until ? `kept back until ${clock(rule.disarmed_until)}` : rule && !rule.armed ? "not armed now, by its schedule" : "");
 
 function toolbar(editor, draft, stage, tracks, tabs, may) {
   const draw = (kind, words) => button(words, () => {

@@ -1,6 +1,6 @@
 // The box: configuration in force, broker, outbox, cameras, and the doctor.
 
-import { ApiError, get, mayChange, post } from "./api.js";
+import { ApiError, get, mayChange, post, session } from "./api.js";
 import { watchBox } from "./box.js";
 import { button, el, fill, say, state } from "./dom.js";
 import { failure, problems } from "./problems.js";
@@ -40,7 +40,7 @@ function card(title, verdict, rows, more = "") {
 }
 
 function configuration(config) {
-  const level = { "in force": "good", accepted: "good", applied: "good", active: "good", loaded: "good", refused: "bad" }[config.state] || "fair";
+  const level = config.state === "refused" ? "bad" : "good";
   const words = config.state === "refused" ? "The files have errors; the last good ones go on" : config.problems?.length ? `In force, with ${config.problems.length} to look at` : "In force";
   return card("Configuration", state(config.problems?.length && level === "good" ? "fair" : level, words), [["Hash", el("code", {}, (config.sha256 || "").slice(0, 8))], ["Since", moment(config.at)]], config.problems?.length ? problems(config.problems) : "");
 }
@@ -58,7 +58,7 @@ function outbox(box) {
 }
 
 function node(box) {
-  return card("Box", box.silentSince ? state("bad", "Does not answer") : state("good", "Answers"), [["Site", box.site], ["Node", box.node], ["Up for", span(box.uptime_s)], ["Version", box.version || ""]]);
+  return card("Box", box.silentSince ? state("bad", "Does not answer") : state("good", "Answers"), [["Site", box.site], ["Node", box.node], ["Up for", span(box.uptime_s)], ["Version", session.who?.version || ""]]);
 }
 
 function table(cameras) {

@@ -2,7 +2,7 @@
 // Not an <img>: a picture that has stopped must be told from one in which nothing moves.
 
 const STALE_MS = 4000;
-const AGAIN_MS = 3000;
+const AGAIN_MS = 1000;
 const DECODER = new TextDecoder("latin1");
 
 /** Yields the JPEGs of a multipart stream. */

@@ -15,24 +15,22 @@ export class Result {
   #checked = null;
   #turn = 0;
   #body = el("div", {});
+  #back = button("Undo last save", () => this.undoSave());
   #save = button("Save", () => this.save(), { class: "primary", disabled: true });
   #summary = el("p", { class: "summary" });
   #later = settled(500, () => this.#check());
 
-  constructor(draft, { id, sha256, reload, may }) {
+  constructor(draft, { id, found, reload, may }) {
     this.#draft = draft;
     this.#id = id;
     this.#reload = reload;
-    this.#sha = sha256;
-    this.#back = button("Undo last save", () => this.undoSave(), {});
+    this.#sha = found.sha256;
     this.node = el("section", { class: "result card", "aria-labelledby": "result-title" },
       el("div", { class: "result-head" }, el("h2", { id: "result-title" }, "What will be written"), this.#summary,
         may && el("div", { class: "buttons" }, this.#back, this.#save)), this.#body);
     if (may) draft.addEventListener("change", () => this.#changed());
-    this.#idle();
+    this.#idle(found);
   }
-
-  #back;
 
   /** Calibration is saved along with the shapes when it was set. */
   calibration = undefined;
@@ -41,10 +39,13 @@ export class Result {
     return this.#draft.isChanged || this.calibration !== undefined;
   }
 
-  #idle() {
+  /** Nothing to write. @param found What the box has, where it was just asked. */
+  #idle(found = null) {
     this.#save.disabled = true;
     this.#summary.textContent = "Nothing has been changed.";
-    fill(this.#body);
+    if (!found) return fill(this.#body);
+    this.#back.disabled = !found.can_undo;
+    fill(this.#body, found.problems?.length ? [el("p", {}, "The file as it is now:"), problems(found.problems)] : "");
   }
 
   changed() {
@@ -72,13 +73,14 @@ export class Result {
   async #check() {
     const turn = this.#turn;
     try {
-      const answer = await post(camera(this.#id, "/preview"), this.#request());
-      if (turn === this.#turn) this.#show(answer);
+      const [answer, now] = await Promise.all([post(camera(this.#id, "/preview"), this.#request()), this.#reload()]);
+      if (turn !== this.#turn) return;
+      if (now.sha256 !== this.#sha) return this.#conflict();
+      this.#show(answer);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (turn !== this.#turn) return;
-      if (error.status === 409) return this.#conflict();
-      this.#summary.textContent = "It cannot be checked.";
+      this.#summary.textContent = "It cannot be saved.";
       fill(this.#body, failure(error), error.status === 0 && button("Try again", () => this.#changed()));
     }
   }
@@ -100,7 +102,7 @@ export class Result {
       await this.#taken(answer, "Saved, and in force.");
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status === 409) return this.#conflict();
+      if (isConflict(error)) return this.#conflict();
       this.#save.disabled = false;
       this.#summary.textContent = "It was not saved. The file is as it was.";
       say("It was not saved.", { now: true });
@@ -115,7 +117,7 @@ export class Result {
       await this.#taken(await post(camera(this.#id, "/undo"), { sha256: this.#sha }), "The last save is undone, and the file before it in force.");
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status === 409 && error.answer.sha256 && error.answer.sha256 !== this.#sha) return this.#conflict();
+      if (isConflict(error)) return this.#conflict();
       this.#summary.textContent = "Nothing was undone.";
       say(error.message, { now: true });
       fill(this.#body, failure(error));
@@ -127,7 +129,7 @@ export class Result {
     this.#sha = fresh.sha256 || answer.sha256;
     this.calibration = undefined;
     this.#draft.reset(contentOf(fresh));
-    this.#idle();
+    this.#idle(fresh);
     this.#summary.textContent = words;
     say(words);
   }
@@ -164,11 +166,14 @@ export class Result {
           this.#sha = fresh.sha256;
           this.calibration = undefined;
           this.#draft.reset(theirs);
-          this.#idle();
+          this.#idle(fresh);
         }))));
     this.#body.querySelector("button.primary").focus();
   }
 }
+
+/** The file is not the one this browser knows. */
+const isConflict = (error) => error.status === 409 && Boolean(error.answer.sha256);
 
 function choice(item) {
   const group = `both-${item.block}-${item.name}`;

@@ -15,10 +15,10 @@ export function statusLine(camera) {
 
 function figures(camera) {
   const lost = drops(camera.figures);
-  const looked = camera.looked_fps ?? camera.figures?.looked_fps;
+  const looked = camera.looked_fps;
   const entries = [
-    ["Pictures/s", figure(camera.fps), "Pictures analysed in a second"],
-    looked !== undefined && ["Looked at/s", figure(looked), "Pictures the gate let through"],
+    ["Pictures/s", figure(camera.fps), "Pictures the camera sends in a second"],
+    looked !== undefined && ["Looked at/s", figure(looked), "Pictures analysed in a second"],
     ["Delay", camera.late_s === null || camera.late_s === undefined ? "–" : span(camera.late_s), "How far analysis is behind the camera"],
     ["Dropped", figure(lost.total), lost.parts.map(([key, value]) => `${key.replaceAll("_", " ")}: ${value}`).join(", ") || "Nothing was dropped since the start"],
   ];

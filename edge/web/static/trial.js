@@ -53,8 +53,8 @@ export function trialPanel(node, id, draft) {
     }
   }
 
-  function show(what, { events, seconds: length, frames }) {
-    const words = `${events.length} ${events.length === 1 ? "event" : "events"} in ${span(length)} of ${what} (${frames} pictures judged).`;
+  function show(what, { events, seconds: length, frames, is_cut: isCut }) {
+    const words = `${events.length} ${events.length === 1 ? "event" : "events"} in ${span(length)} of ${what} (${frames} pictures judged).${isCut ? " It took too long or was too much: what came after is not judged." : ""}`;
     say(words);
     const first = events.length ? Date.parse(events[0].at) : NaN;
     fill(outcome, el("h3", {}, words), events.length ? el("table", { class: "list" },

@@ -1,0 +1,210 @@
+"""One browser, one broker and one daemon for all tests of the page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from edge.demo.street import Scene, render
+from edge.web.users import Role, Users
+from tests.servers import Listener, eventually, free_port, listening, mosquitto
+
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="Playwright is not installed; run: pip install playwright"
+)
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+HERE = Path(__file__).resolve().parent
+PASSWORD = "three grey herons wade"
+STREET = """\
+# Fitted on 3 March; ask Jo before turning it.
+version: 1
+camera: street
+name: High Street, north end
+source: {kind: file, path: clips/street.mp4, loop: true, realtime: true}
+analyse: {detector: anything, fps: 8, gate: always}
+
+zones:
+  # the door of number 12
+  doorway: [[0.02, 0.55], [0.20, 0.55], [0.20, 0.75], [0.02, 0.75]]
+lines:
+  middle: [[0.47, 0.99], [0.47, 0.58]]  # over both pavements
+rules:
+  - {name: crossing, kind: line_crossing, line: middle, direction: right, priority: alert}
+"""
+
+
+@dataclass
+class Box:
+    """A running appliance.
+
+    Attributes:
+        url: Of its page.
+        folder: Of its configuration.
+        heard: What its broker carries.
+        process: The daemon.
+        login: Opens a page of a browser of its own, somebody logged in; `None` for nobody.
+    """
+
+    url: str
+    folder: Path
+    heard: Listener
+    process: subprocess.Popen[bytes]
+    login: Callable[[str | None], Page]
+
+    @property
+    def street(self) -> Path:
+        """The camera's file."""
+        return self.folder / "cameras" / "street.yaml"
+
+    def reload(self) -> None:
+        """As `systemctl reload edge` does."""
+        self.process.send_signal(signal.SIGHUP)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without a screen."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed; run: apt-get install chromium")
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # it will not have root in its sandbox
+    with sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=CHROMIUM, args=sandbox)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="package")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight seconds of the rendered street: two people and a car pass."""
+    path = tmp_path_factory.mktemp("clips") / "street.mp4"
+    render(path, Scene(seconds=8.0, fps=10))
+    return path
+
+
+@pytest.fixture(scope="package")
+def running(
+    browser: Browser, street: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Box]:
+    """A box with one camera, two technicians and a viewer."""
+    folder = tmp_path_factory.mktemp("site")
+    with mosquitto(folder) as broker, listening(broker.port) as heard:
+        port = _configure(folder, broker.port, street)
+        url = f"http://127.0.0.1:{port}/"
+        with (folder / "log").open("wb") as log, _daemon(folder, log.fileno()) as process:
+            if not eventually(lambda: _answers(url), 20.0):
+                pytest.fail((folder / "log").read_text())
+            with _people(browser, url) as login:
+                yield Box(url, folder, heard, process, login)
+
+
+@pytest.fixture
+def box(running: Box) -> Box:
+    """The box, its camera's file as it was at the start."""
+    if running.street.read_text() != STREET:
+        running.street.write_text(STREET)
+        n_heard = len(running.heard.matching("/config"))
+        running.reload()
+        assert eventually(lambda: len(running.heard.matching("/config")) > n_heard)
+    return running
+
+
+def _configure(folder: Path, broker_port: int, street: Path) -> int:
+    port = free_port()
+    appliance = {
+        "version": 1,
+        "site": "westminster",
+        "node": "cabinet-017",
+        "mqtt": {"url": f"mqtt://127.0.0.1:{broker_port}", "root": "cctv"},
+        "storage": {"path": str(folder / "var")},
+        "detectors": {"anything": {"kind": "motion"}},
+        "web": {"listen": f"127.0.0.1:{port}"},
+    }
+    (folder / "appliance.yaml").write_text(yaml.safe_dump(appliance))
+    for name in ("cameras", "clips", "var"):
+        (folder / name).mkdir()
+    (folder / "clips" / "street.mp4").symlink_to(street)
+    (folder / "cameras" / "street.yaml").write_text(STREET)
+    users = Users(folder / "var")
+    roles: dict[str, Role] = {"anna": "technician", "ben": "technician", "vera": "viewer"}
+    for name, role in roles.items():
+        users.add(name, role, PASSWORD)
+    return port
+
+
+@contextmanager
+def _daemon(folder: Path, log: int) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "edge", "run", "--config", str(folder)]
+    process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1.0) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+@contextmanager
+def _people(browser: Browser, url: str) -> Iterator[Callable[[str | None], Page]]:
+    """Pages for people; each logs in once and keeps their cookie."""
+    states: dict[str, object] = {}
+
+    def login(user: str | None) -> Page:
+        state = states.get(user or "")
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 900}, storage_state=state, reduced_motion="reduce"
+        )
+        context.set_default_timeout(10_000)
+        page = context.new_page()
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on(
+            "console", lambda said: faults.append(said.text) if "Security" in said.text else None
+        )
+        page.faults = faults
+        page.goto(url)
+        if user is not None and state is None:
+            page.get_by_label("User").fill(user)
+            page.get_by_label("Password").fill(PASSWORD)
+            page.get_by_role("button", name="Log in").click()
+            page.get_by_role("heading", name="Cameras").wait_for()
+            states[user] = context.storage_state()
+        pages.append(page)
+        return page
+
+    pages: list[Page] = []
+    yield login
+    for page in pages:
+        page.context.close()
+
+
+@pytest.fixture
+def page(box: Box) -> Iterator[Page]:
+    """The page as a technician sees it; no script of it may have failed."""
+    found = box.login("anna")
+    yield found
+    assert found.faults == []
+    found.context.close()
