@@ -23,7 +23,13 @@ from tests.servers import Listener, eventually, free_port, listening, mosquitto
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="Playwright is not installed; run: pip install playwright"
 )
-from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+from playwright.sync_api import (  # noqa: E402
+    Browser,
+    BrowserContext,
+    Page,
+    StorageState,
+    sync_playwright,
+)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HERE = Path(__file__).resolve().parent
@@ -56,6 +62,7 @@ class Box:
         heard: What its broker carries.
         process: The daemon.
         login: Opens a page of a browser of its own, somebody logged in; `None` for nobody.
+        faults: What scripts of the pages failed with.
     """
 
     url: str
@@ -63,11 +70,19 @@ class Box:
     heard: Listener
     process: subprocess.Popen[bytes]
     login: Callable[[str | None], Page]
+    faults: list[str]
 
     @property
     def street(self) -> Path:
         """The camera's file."""
         return self.folder / "cameras" / "street.yaml"
+
+    @staticmethod
+    def log_in(page: Page, user: str) -> None:
+        """Fill in the form."""
+        page.get_by_label("User").fill(user)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
 
     def reload(self) -> None:
         """As `systemctl reload edge` does."""
@@ -106,8 +121,9 @@ def running(
         with (folder / "log").open("wb") as log, _daemon(folder, log.fileno()) as process:
             if not eventually(lambda: _answers(url), 20.0):
                 pytest.fail((folder / "log").read_text())
-            with _people(browser, url) as login:
-                yield Box(url, folder, heard, process, login)
+            faults: list[str] = []
+            with _people(browser, url, faults) as login:
+                yield Box(url, folder, heard, process, login, faults)
 
 
 @pytest.fixture
@@ -168,37 +184,36 @@ def _answers(url: str) -> bool:
 
 
 @contextmanager
-def _people(browser: Browser, url: str) -> Iterator[Callable[[str | None], Page]]:
+def _people(
+    browser: Browser, url: str, faults: list[str]
+) -> Iterator[Callable[[str | None], Page]]:
     """Pages for people; each logs in once and keeps their cookie."""
-    states: dict[str, object] = {}
+    states: dict[str, StorageState] = {}
+    contexts: list[BrowserContext] = []
 
     def login(user: str | None) -> Page:
         state = states.get(user or "")
         context = browser.new_context(
             viewport={"width": 1280, "height": 900}, storage_state=state, reduced_motion="reduce"
         )
+        contexts.append(context)
         context.set_default_timeout(10_000)
         page = context.new_page()
-        faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on(
-            "console", lambda said: faults.append(said.text) if "Security" in said.text else None
+            "console",
+            lambda said: faults.append(said.text) if "Content Security" in said.text else None,
         )
-        page.faults = faults
         page.goto(url)
         if user is not None and state is None:
-            page.get_by_label("User").fill(user)
-            page.get_by_label("Password").fill(PASSWORD)
-            page.get_by_role("button", name="Log in").click()
+            Box.log_in(page, user)
             page.get_by_role("heading", name="Cameras").wait_for()
             states[user] = context.storage_state()
-        pages.append(page)
         return page
 
-    pages: list[Page] = []
     yield login
-    for page in pages:
-        page.context.close()
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture
@@ -206,5 +221,5 @@ def page(box: Box) -> Iterator[Page]:
     """The page as a technician sees it; no script of it may have failed."""
     found = box.login("anna")
     yield found
-    assert found.faults == []
     found.context.close()
+    assert box.faults == []

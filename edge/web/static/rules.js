@@ -32,9 +32,8 @@ export function rulesPanel(node, draft, { kinds, may, seen, arming }) {
     }
     for (const [key, , , standard] of KINDS[kind]?.options || []) if (standard === null) options[key] = { limit_kmh: 32.2, people: 12, limit: 5, seconds: 30 }[key] ?? 1;
     const id = draft.addRule(options);
-    open.add(id);
-    show();
-    panel.node.querySelector(`[data-key="name ${id}"]`)?.focus();
+    panel.node.querySelector(`[data-rule="${id}"]`).open = true;
+    panel.node.querySelector(`[data-key="name ${id}"]`).focus();
   }
 
   function freeName(kind) {
