@@ -60,6 +60,10 @@ def amended(text: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     if not isinstance(root, yaml.MappingNode) or root.flow_style:
         raise Unamendable("the file is not a list of `key: value` lines; edit it by hand")
+    if _is_shared(root):
+        raise Unamendable(
+            "the file shares values by YAML anchors (&, *); write them out, or edit it by hand"
+        )
     amending = _Amending(text)
     nodes = {str(key.value): (key, value) for key, value in root.value}
     for name in sorted(new, key=ORDER.index):
@@ -85,12 +89,6 @@ class _Amending:
         self._text = text
         self._newline = "\r\n" if "\r\n" in text else "\n"
         self._edits: list[_Edit] = []
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                raise Unamendable(
-                    "the file shares values by YAML anchors (&, *); write them out, or edit it "
-                    "by hand"
-                )
 
     def done(self) -> str:
         """The text with all edits."""
@@ -134,7 +132,7 @@ class _Amending:
             raise Unamendable(f"`{entries[0][0]}` stands first in its entry; edit it by hand")
         for (begin, end), stays in zip(places, is_kept, strict=True):
             if not stays:
-                self._edits.append(_Edit(self._line_begin(begin), self.line_end(end), ""))
+                self._drop(begin, end)
         at = self.line_end(places[-1][1])
         for name, value in fresh:
             self.add(at, [" " * column + f"{_word(name)}: {_flow(value)}"])
@@ -173,7 +171,7 @@ class _Amending:
                 continue
             if self._text[self._line_begin(dash) : dash].strip():
                 raise Unamendable("a list begins on the line of its entry; edit it by hand")
-            self._edits.append(_Edit(self._line_begin(dash), self.line_end(end), ""))
+            self._drop(dash, end)
         indent = " " * node.start_mark.column
         at = self.line_end(places[-1][1])
         is_spread = isinstance(node.value[0], yaml.MappingNode) and not node.value[0].flow_style
@@ -204,8 +202,14 @@ class _Amending:
 
     def drop_lines(self, key: yaml.Node, value: yaml.Node) -> None:
         """Take a key out with all its lines."""
-        begin = self._line_begin(key.start_mark.index)
-        self._edits.append(_Edit(begin, self.line_end(self.end(value)), ""))
+        self._drop(key.start_mark.index, self.end(value))
+
+    def _drop(self, begin: int, end: int) -> None:
+        """Take lines out, but for those that are comments and nothing else."""
+        first, last = self._line_begin(begin), self.line_end(end)
+        lines = self._text[first:last].splitlines(keepends=True)
+        kept = "".join(line for line in lines if line.lstrip().startswith("#"))
+        self._edits.append(_Edit(first, last, kept))
 
     def add(self, at: int, lines: Sequence[str]) -> None:
         """Put lines in, where a line ends."""
@@ -243,6 +247,21 @@ class _Amending:
 
     def _line_begin(self, index: int) -> int:
         return self._text.rfind("\n", 0, index) + 1
+
+
+def _is_shared(root: yaml.Node) -> bool:
+    """Whether some value stands for several."""
+    seen: set[int] = set()
+
+    def is_shared(node: yaml.Node) -> bool:
+        if id(node) in seen:
+            return True
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            return any(is_shared(part) for pair in node.value for part in pair)
+        return isinstance(node, yaml.SequenceNode) and any(map(is_shared, node.value))
+
+    return is_shared(root)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -104,7 +104,7 @@ class Overview:
             **_standing(camera.name, options.name, camera.status),
             "fps": rate.fps,
             "looked_fps": rate.looked_fps,
-            "late_s": round(camera.reader.late_s, 2) if camera.reader.n_packets else None,
+            "late_s": round(max(0.0, camera.reader.late_s), 2) if camera.reader.n_packets else None,
             "figures": camera.figures(),
             "rules": [
                 {

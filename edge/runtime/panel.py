@@ -10,6 +10,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ from edge.web import Json, Refused, Stop, Visitor
 log = logging.getLogger("edge.web")
 
 MOST_DISARMED_MIN = 7 * 24 * 60.0
+LOST_FOR_GOOD = timedelta(seconds=3)
+"""Lost for longer, a camera is not waited for: one that began anew after a change is."""
+
 LEAST_BETWEEN_S = 0.1
 """Between pictures whose tracks are told, where no rule said anything."""
 
@@ -122,6 +126,9 @@ class LocalPanel:
     def picture(self, camera: str) -> bytes:
         """The next picture."""
         viewers = self._viewers(camera)
+        status = next(c.status for c in self._service.cameras if c.name == camera)
+        if status.state == "lost" and datetime.now(timezone.utc) - status.since > LOST_FOR_GOOD:
+            raise Refused(409, f"camera {camera} shows no picture: {status.why}")
         stop = viewers.watch()  # an idle camera would show its next keyframe only
         try:
             frame = viewers.ask(SNAPSHOT_S)
@@ -161,9 +168,14 @@ class LocalPanel:
 
     def camera(self, camera: str) -> Json:
         """The camera's file; without files, what is in force."""
+        watched = next((c for c in self._service.cameras if c.name == camera), None)
+        feed = watched.reader.feed if watched else None
+        size_wh = feed.stream.size_wh if feed else (0, 0)
         if self._editing is None:
-            return surveyed(self._options(camera))
-        return self._editing.camera(camera)
+            found = surveyed(self._options(camera))
+        else:
+            found = self._editing.camera(camera)
+        return {**found, "size_wh": list(size_wh) if all(size_wh) else None}
 
     def preview(self, camera: str, draft: Json) -> Json:
         """What a draft would do."""

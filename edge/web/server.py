@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from edge.errors import EdgeError
 
 log = logging.getLogger("edge.web")
+logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
 START_S = 5.0
 STOP_S = 3.0
