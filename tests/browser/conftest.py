@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from edge.demo.street import Scene, render
+from edge.demo.street import Camera, Scene, render
 from edge.web.users import Role, Users
 from tests.servers import Listener, eventually, free_port, listening, mosquitto
 
@@ -33,6 +33,9 @@ from playwright.sync_api import (  # noqa: E402
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HERE = Path(__file__).resolve().parent
+PICTURES = os.environ.get("EDGE_PAGE_PICTURES", "")
+"""A folder for the pictures of the documentation; empty where none are to be taken."""
+
 PASSWORD = "three grey herons wade"
 STREET = """\
 # Fitted on 3 March; ask Jo before turning it.
@@ -103,9 +106,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight seconds of the rendered street: two people and a car pass."""
+    """Six seconds of the rendered street: two people and a car pass. Small, for the time it takes."""
     path = tmp_path_factory.mktemp("clips") / "street.mp4"
-    render(path, Scene(seconds=8.0, fps=10))
+    small = Camera() if PICTURES else Camera(width=640, height=360)
+    render(path, Scene(seconds=6.0, fps=8, camera=small))
     return path
 
 
@@ -216,10 +220,19 @@ def _people(
         context.close()
 
 
+@pytest.fixture(scope="package")
+def anna(running: Box) -> Page:
+    """A technician's browser."""
+    found = running.login("anna")
+    found.on("dialog", lambda dialog: dialog.accept())  # leave, whatever was drawn
+    return found
+
+
 @pytest.fixture
-def page(box: Box) -> Iterator[Page]:
-    """The page as a technician sees it; no script of it may have failed."""
-    found = box.login("anna")
-    yield found
-    found.context.close()
+def page(box: Box, anna: Page) -> Iterator[Page]:
+    """The page as a technician first sees it; no script of it may have failed."""
+    anna.goto("about:blank")
+    anna.goto(box.url)
+    anna.locator("article.tile").first.wait_for()
+    yield anna
     assert box.faults == []

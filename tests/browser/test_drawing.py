@@ -180,7 +180,7 @@ def test_two_people_do_not_overwrite_each_other(box: Box, page: Page) -> None:
     page.get_by_label("Point 1, across").fill("5")
     page.get_by_label("Point 1, across").press("Tab")
     page.get_by_role("button", name="Draw mask").click()
-    tap(page, [(0.0, 0.0), (0.3, 0.0), (0.3, 0.2)])
+    tap(page, [(0.01, 0.01), (0.3, 0.01), (0.3, 0.2)])
     page.get_by_role("button", name="Finish").click()
     ben.get_by_label("Point 1, across").fill("8")
     ben.get_by_label("Point 1, across").press("Tab")

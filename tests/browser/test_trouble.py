@@ -25,7 +25,7 @@ def test_a_file_broken_by_hand_is_shown_at_its_line(box: Box, page: Page) -> Non
     expect(banner).to_contain_text("no line named 'midle'")
     expect(banner).to_contain_text("did you mean 'middle'?")
     lines = banner.locator("pre").inner_text().split("\n")
-    assert lines[0][lines[1].index("^") :].startswith("midle")
+    assert lines[0][lines[1].index("^") :].startswith("line: midle")
     expect(page.get_by_text("Watching").first).to_be_visible()
     box.street.write_text(STREET)
     box.reload()
