@@ -1,1 +1,1 @@
-"""The device page in a real browser, on a real box: `edge run`, a real broker, a rendered street."""
+"""The device page in a real browser, on a real box: `edge run`, a broker, a rendered street."""
