@@ -58,6 +58,8 @@ SMALL_TARGETS = """() => [...document.querySelectorAll("button, select, input, s
 
 def views(page: Page) -> Iterator[str]:
     """Every view a technician comes to, one after the other, each with its name."""
+    expect(page.locator(".on-picture")).to_be_hidden()
+    page.locator(".figures", has_text="Pictures/s8").wait_for()
     yield "cameras"
     open_camera(page)
     page.get_by_role("button", name="doorway").click()

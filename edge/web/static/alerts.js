@@ -8,7 +8,7 @@ const MOST = 200;
 const MOST_PICTURES = 40;
 const FRESH_MS = 15000;
 
-/** All that was heard, the newest first; `change` is dispatched with each. */
+/** All that was heard, the newest first; `change` is dispatched with each, `count` when more or fewer are unseen. */
 export class Heard extends EventTarget {
   #end = null;
   #ids = new Set();
@@ -39,10 +39,17 @@ export class Heard extends EventTarget {
     for (const old of this.messages.slice(MOST_PICTURES)) this.#drop(old, true);
     if (isNew && message.phase !== "end") {
       this.unseen += 1;
+      this.dispatchEvent(new Event("count"));
       this.#photograph(entry);
     }
     if (isNew && message.priority === "alert") say(`Alert from ${message.camera}: ${eventWords(message)}`, { now: true });
     this.dispatchEvent(new CustomEvent("change", { detail: entry }));
+  }
+
+  /** Somebody looks at them. */
+  see() {
+    this.unseen = 0;
+    this.dispatchEvent(new Event("count"));
   }
 
   #drop(entry, keep = false) {
@@ -76,7 +83,7 @@ export async function show(main, heard) {
 
   const cards = new Map();
   function draw() {
-    heard.unseen = 0;
+    heard.see();
     state.textContent = heard.isOpen ? "Listening. What happens appears here at once." : "Not connected to the box: nothing new can appear.";
     state.classList.toggle("warn-text", !heard.isOpen);
     const shown = heard.messages.filter(({ message }) => wanted === "all" || message.priority === wanted);

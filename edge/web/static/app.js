@@ -54,7 +54,7 @@ function header() {
         await logOut().catch(() => {});
         location.reload();
       })));
-  heard.addEventListener("change", () => {
+  heard.addEventListener("count", () => {
     count.hidden = heard.unseen === 0;
     fill(count, String(heard.unseen), el("span", { class: "unseen" }, " new"));
   });

@@ -22,6 +22,7 @@ export class Calibrate {
   #marks;
   #on = false;
   #drag = null;
+  #grid = [];
   #rows = el("tbody", {});
   #found = el("div", { class: "outcome" });
   #turn = 0;
@@ -111,7 +112,14 @@ export class Calibrate {
 
   #draw() {
     const size = [this.#stage.width, this.#stage.height];
-    this.#marks.show((this.#on ? this.#points : []).map((one, index) => [
+    const known = (this.#on ? this.#grid : []).filter((cell) => cell.px_per_m !== null).map((cell) => [
+      `grid ${cell.at}`, () => svg("text", { class: "side", "text-anchor": "middle", "aria-hidden": "true" }), (node) => {
+        const [x, y] = this.#stage.px(cell.at);
+        node.setAttribute("x", x);
+        node.setAttribute("y", y);
+        node.textContent = Math.round(cell.px_per_m);
+      }]);
+    const points = (this.#on ? this.#points : []).map((one, index) => [
       one.name,
       () => svg("g", { class: "mark", role: "button", tabindex: 0 }, svg("circle", { class: "casing", r: 9 }), svg("circle", { class: "stroke", r: 7 }), svg("circle", { class: "dot", r: 2 }), label()),
       (node) => {
@@ -122,10 +130,11 @@ export class Calibrate {
           circle.setAttribute("cx", at[0]);
           circle.setAttribute("cy", at[1]);
         }
-        const known = one.metres.every((value) => value !== null);
-        write(node.children[3], known ? `${one.name} (${one.metres.join(", ")} m)` : one.name, [at[0], at[1] - 6], size);
+        const isKnown = one.metres.every((value) => value !== null);
+        write(node.children[3], isKnown ? `${one.name} (${one.metres.join(", ")} m)` : one.name, [at[0], at[1] - 6], size);
       },
-    ]));
+    ]);
+    this.#marks.show([...known, ...points]);
   }
 
   #list() {
@@ -157,6 +166,8 @@ export class Calibrate {
     const turn = (this.#turn += 1);
     const block = this.#block();
     if (!block) {
+      this.#grid = [];
+      this.#draw();
       const n = this.#points.filter((one) => one.metres.every((value) => value !== null)).length;
       return fill(this.#found, el("p", { class: "quiet" }, `${n} of ${LEAST} points are measured.`));
     }
@@ -165,11 +176,16 @@ export class Calibrate {
       if (turn === this.#turn) this.#show(answer, block);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (turn === this.#turn) fill(this.#found, failure(error));
+      if (turn !== this.#turn) return;
+      this.#grid = [];
+      this.#draw();
+      fill(this.#found, failure(error));
     }
   }
 
   #show(answer, block) {
+    this.#grid = answer.px_per_m;
+    this.#draw();
     fill(this.#found,
       el("h3", {}, "What it gives"),
       el("p", {}, answer.error_m !== null ? `The points are off by ${figure(answer.error_m * 100)} cm on average (root mean square).` : "Four points always fit; a fifth would show the error."),
@@ -186,13 +202,15 @@ export class Calibrate {
 function grid(answer) {
   const cells = answer.px_per_m;
   const rows = new Map();
+  const columnsOf = [...new Set(cells.map((cell) => cell.at[0]))].filter((_, index) => index % 2 === 1);
   for (const cell of cells) {
+    if (!columnsOf.includes(cell.at[0])) continue;
     const y = cell.at[1];
     rows.set(y, [...(rows.get(y) || []), cell]);
   }
   const words = (cell) => (cell.px_per_m === null ? "–" : `${Math.round(cell.px_per_m)} ${cell.classes[0] || ""}`);
   const columns = [...rows.values()][0];
-  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Pixels for a metre" }, el("table", { class: "list grid" }, el("caption", {}, "Pixels for a metre across, and the class of detail of IEC 62676-4 (2015); – is no ground"),
+  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Pixels for a metre" }, el("table", { class: "list grid" }, el("caption", {}, "Pixels for a metre, as on the picture, and the class of detail they reach (IEC 62676-4:2015); – is no ground"),
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Down"), columns.map((cell) => el("th", { scope: "col" }, `${Math.round(cell.at[0] * 100)} %`)))),
     el("tbody", {}, [...rows].map(([y, row]) => el("tr", {}, el("th", { scope: "row" }, `${Math.round(y * 100)} %`), row.map((cell) => el("td", {}, words(cell))))))));
 }

@@ -12,11 +12,11 @@ export function cameraState(state) {
   return STATES[state] || ["fair", state || "Not known"];
 }
 
-/** A span of time in two units at most: "3 min 20 s". */
-export function span(seconds) {
+/** A span of time in two units at most: "3 min 20 s"; short ones with a decimal, unless it is whole. */
+export function span(seconds, isWhole = false) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "–";
   if (seconds < 0) return "0 s";
-  if (seconds < 10) return `${seconds < 1 ? seconds.toFixed(2) : seconds.toFixed(1)} s`;
+  if (seconds < 10 && !isWhole) return `${seconds < 1 ? seconds.toFixed(2) : seconds.toFixed(1)} s`;
   const whole = Math.floor(seconds);
   const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
   const parts = [];
@@ -33,7 +33,7 @@ export function span(seconds) {
 /** How long ago a time in ISO 8601 was, at `now` in ms; empty where there is none. */
 export function ago(iso, now) {
   const then = Date.parse(iso);
-  return Number.isNaN(then) ? "" : span(Math.max(1, (now - then) / 1000));
+  return Number.isNaN(then) ? "" : span(Math.max(1, Math.floor((now - then) / 1000)), true);
 }
 
 /** The clock of a time in ISO 8601, where the reader is. */
