@@ -148,18 +148,33 @@ class Browser:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[tuple[Opened, Browser]]:
-    """The daemon on a folder, and a browser at its page once it is open."""
-    daemon = Opened(load(folder), lambda: load(folder))
+def running(daemon: Opened) -> Iterator[Opened]:
+    """A daemon in a thread of this process; its page may not be open."""
     thread = threading.Thread(target=daemon.run, name="daemon")
     thread.start()
     try:
-        assert eventually(lambda: hasattr(daemon, "page") and daemon.page.url != "", 30)
-        yield daemon, Browser(int(daemon.page.url.rstrip("/").rpartition(":")[2]))
+        tried = eventually(
+            lambda: hasattr(daemon, "page") and bool(daemon.page.url or daemon.page.trouble), 30
+        )
+        assert tried
+        yield daemon
     finally:
         daemon.stop()
         thread.join(timeout=30)
         assert not thread.is_alive()
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[tuple[Opened, Browser]]:
+    """The daemon on a folder, and a browser at its page."""
+    with running(Opened(load(folder), lambda: load(folder))) as daemon:
+        assert not daemon.page.trouble
+        yield daemon, browser_at(daemon)
+
+
+def browser_at(daemon: Opened) -> Browser:
+    """A browser at an open page."""
+    return Browser(int(daemon.page.url.rstrip("/").rpartition(":")[2]))
 
 
 def configured(folder: Path, clip: Path, *cameras: str) -> Path:

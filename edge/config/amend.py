@@ -2,8 +2,8 @@
 
 Pure. Works on the text: a value is replaced where it stands, an entry is added after the last of
 its block or taken out with its lines. Comment lines belong to nobody and stay. (A library that
-parses and writes out again loses the comment under an entry that is taken out, and re-indents
-what nobody touched: docs/adr/0031.)
+parses and writes out again lost the comment above the entry after one that was taken out, and
+indented anew what nobody touched: docs/adr/0031.)
 """
 
 from __future__ import annotations
@@ -74,9 +74,7 @@ def amended(text: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         elif not new[name] and old.get(name):
             amending.drop_lines(*nodes[name])
         elif new[name] and not old.get(name):
-            key, value = nodes[name]
-            amending.drop_lines(key, value)
-            amending.add(amending.line_end(amending.end(value)), amending.block(name, new[name], 0))
+            amending.fill(*nodes[name], name, new[name])
         elif new[name]:
             amending.become(nodes[name][1], old[name], new[name])
     return amending.done()
@@ -86,12 +84,15 @@ class _Amending:
     """Collects the edits of one text."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self._original = text
         self._newline = "\r\n" if "\r\n" in text else "\n"
+        self._text = text if text.endswith("\n") else text + self._newline
         self._edits: list[_Edit] = []
 
     def done(self) -> str:
         """The text with all edits."""
+        if not self._edits:
+            return self._original
         text = self._text
         in_order = sorted(self._edits, key=lambda edit: (edit.begin, edit.end))
         for edit in in_order[::-1]:
@@ -204,6 +205,15 @@ class _Amending:
         """Take a key out with all its lines."""
         self._drop(key.start_mark.index, self.end(value))
 
+    def fill(self, key: yaml.Node, value: yaml.Node, name: str, new: Any) -> None:
+        """Give an empty block entries: in its line where a comment stands in it, else under it."""
+        begin, end = value.start_mark.index, self.end(value)
+        if self._text[end : self.line_end(end)].strip():
+            self._edits.append(_Edit(begin, end, f" {_flow(new)}" if begin == end else _flow(new)))
+            return
+        self.drop_lines(key, value)
+        self.add(self.line_end(end), self.block(name, new, 0))
+
     def _drop(self, begin: int, end: int) -> None:
         """Take lines out, but for those that are comments and nothing else."""
         first, last = self._line_begin(begin), self.line_end(end)
@@ -213,8 +223,7 @@ class _Amending:
 
     def add(self, at: int, lines: Sequence[str]) -> None:
         """Put lines in, where a line ends."""
-        before = "" if at == 0 or self._text[at - 1] == "\n" else self._newline
-        self._edits.append(_Edit(at, at, before + "".join(f"{x}{self._newline}" for x in lines)))
+        self._edits.append(_Edit(at, at, "".join(f"{line}{self._newline}" for line in lines)))
 
     def block(self, name: str, value: Any, column: int) -> list[str]:
         """A key with one line for each of its entries."""

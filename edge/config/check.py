@@ -84,7 +84,8 @@ def _check_web(
         name = shlex.quote(host if host not in {"0.0.0.0", "::"} else "edge")  # noqa: S104
         cause = f"others than this box reach {web.listen}, so the page needs TLS"
         remedy = (
-            "make a key, and write cert_file and key_file: openssl req -x509 -newkey ec -pkeyopt "
+            "make a key, and write cert_file and key_file: "
+            f"mkdir -p {shlex.quote(str(folder / 'tls'))} && openssl req -x509 -newkey ec -pkeyopt "
             f"ec_paramgen_curve:P-256 -nodes -days 825 -subj /CN={name} "
             f"-keyout {shlex.quote(str(folder / 'tls/page.key'))} "
             f"-out {shlex.quote(str(folder / 'tls/page.pem'))}"

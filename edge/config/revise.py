@@ -114,6 +114,11 @@ def revised(folder: Path, now: Written, draft: Mapping[str, Any]) -> bytes:
     except (Unamendable, yaml.YAMLError, UnicodeDecodeError) as why:
         raise InputError(f"{now.file.name}: {why}") from why
     content = mark + text.encode()
+    if content == now.content:
+        raise InputError(
+            f"{', '.join(wanted)}: come from appliance.yaml, which cameras share; write what this "
+            f"camera has instead into {now.file.name} by hand"
+        )
     # What came out is read again: a layout nobody thought of is refused, not written.
     result = _written(folder, now.file, content)
     expected = {**now.own, **{key: value or None for key, value in wanted.items()}}

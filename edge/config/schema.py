@@ -96,7 +96,11 @@ class Storage(Options):
     ] = Path("/var/lib/edge")
     outbox: Annotated[Outbox, Field(description="Events not yet sent.")] = Outbox()
     evidence: Annotated[
-        Evidence | None, Field(description="Clips kept on the box; not used by this release.")
+        Evidence | None,
+        Field(
+            description="Clips kept on the box; not used by this release.",
+            examples=[{"max_gib": 20, "keep_days": 30}],
+        ),
     ] = None
 
 
@@ -228,7 +232,10 @@ class Appliance(Options):
             examples=[{"url": "mqtts://hub.example:8883", "root": "cctv"}],
         ),
     ]
-    storage: Annotated[Storage, Field(description="What the box keeps on disk.")] = Storage()
+    storage: Annotated[
+        Storage,
+        Field(description="What the box keeps on disk.", examples=[{"path": "/var/lib/edge"}]),
+    ] = Storage()
     detectors: Annotated[
         dict[Identifier, AnyDetector],
         Field(

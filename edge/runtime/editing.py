@@ -10,6 +10,7 @@ import dataclasses
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from edge.commands import CommandFailed
@@ -95,7 +96,10 @@ class Editing:
             if content == now.content:
                 return {"sha256": now.sha256, "config": self._in_force().short_hash}
             answer = self._put(camera, now, content)
-            self._undo.push(camera, now.content, str(answer["sha256"]))
+            try:
+                self._undo.push(camera, now.content, str(answer["sha256"]))
+            except OSError as why:
+                log.error("the last change of camera %s cannot be undone: %s", camera, why)
         differing = "\n".join(
             line
             for line in difference(now, self._folder, content).splitlines()
@@ -149,6 +153,8 @@ class Editing:
             in_force = self._reload()
         except CommandFailed as why:
             write(now.file, now.content)
+            with suppress(CommandFailed):  # so that nobody is told that files are at fault
+                self._reload()
             raise Refused(409, f"the file is as it was: {why}") from why
         return {"sha256": self._written(camera).sha256, "config": in_force}
 

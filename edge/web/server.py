@@ -51,13 +51,18 @@ class Server:
         app: What answers.
         address: Where.
 
+    Attributes:
+        url: What to type.
+
     Raises:
         PageUnavailable: The address cannot be had, or the certificate not be used.
     """
 
     def __init__(self, app: ASGIApp, address: Address) -> None:
         self._socket = _listening(address)
-        self._address = address
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        scheme = "https" if address.cert_file else "http"
+        self.url = f"{scheme}://{host}:{self._socket.getsockname()[1]}/"
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -93,13 +98,6 @@ class Server:
         if not self._server.started:
             self.close()
             raise PageUnavailable(f"web: {self.url} did not open within {START_S:.0f} s")
-
-    @property
-    def url(self) -> str:
-        """What to type."""
-        host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
-        scheme = "https" if self._address.cert_file else "http"
-        return f"{scheme}://{host}:{self._socket.getsockname()[1]}/"
 
     @property
     def is_open(self) -> bool:

@@ -112,8 +112,8 @@ def test_it_says_what_it_is_to_say_and_keeps_comments_and_order(
     masks: dict[str, Any],
     rules: list[dict[str, Any]],
 ) -> None:
-    """Whatever is added, moved or taken out, in whatever style: all comment lines stay, in order."""
-    text, old = written
+    """Whatever is added, moved or taken out: all comment lines stay, in order."""
+    text, _ = written
     new = {"zones": zones, "masks": masks, "rules": rules}
     result = amended(text, data_of(text), new)
     said = data_of(result)
@@ -159,7 +159,10 @@ def test_nothing_to_do_changes_nothing(written: tuple[str, dict[str, Any]]) -> N
 
 def test_a_comment_above_a_deleted_entry_and_below_it_stays() -> None:
     """The comment under an entry belongs to the next one."""
-    text = "camera: a\nzones:\n  # first\n  a: [[0, 0], [1, 0], [1, 1]]\n  # second\n  b: [[0, 0], [1, 0], [1, 1]]\n"
+    text = (
+        "camera: a\nzones:\n  # first\n  a: [[0, 0], [1, 0], [1, 1]]\n"
+        "  # second\n  b: [[0, 0], [1, 0], [1, 1]]\n"
+    )
     wanted = {"zones": {"b": [[0, 0], [1, 0], [1, 1]]}}
     assert amended(text, data_of(text), wanted) == (
         "camera: a\nzones:\n  # first\n  # second\n  b: [[0, 0], [1, 0], [1, 1]]\n"
@@ -177,6 +180,16 @@ def test_a_new_block_stands_in_its_usual_place() -> None:
         "camera: a\nzones:\n  a: [[0, 0], [1, 0], [1, 1]]\n"
         "lines:\n  gate: [[0.2, 0.8], [0.8, 0.8]]\n\n"
         "rules:\n  - {name: in, kind: line_crossing, line: gate}\n"
+    )
+
+
+def test_an_empty_block_keeps_the_comment_in_its_line() -> None:
+    """What stands beside `{}` is a comment as well."""
+    text = "camera: a\nzones: {}   # none yet\nmasks:\n"
+    new = {"zones": {"a": [[0, 0], [1, 0], [1, 1]]}, "masks": {"b": [[0, 0], [1, 0], [1, 1]]}}
+    assert amended(text, data_of(text), new) == (
+        "camera: a\nzones: {a: [[0, 0], [1, 0], [1, 1]]}   # none yet\n"
+        "masks:\n  b: [[0, 0], [1, 0], [1, 1]]\n"
     )
 
 
