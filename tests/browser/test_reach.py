@@ -126,6 +126,7 @@ def picture(page: Page, name: str) -> None:
     """For the documentation, where they were asked for."""
     if PICTURES:
         page.mouse.move(0, 0)
+        page.evaluate("window.scrollTo(0, 0)")
         path = Path(PICTURES) / f"page-{name}.jpg"
         page.screenshot(path=path, type="jpeg", quality=72)
 

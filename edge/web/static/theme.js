@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 
-const CHOICES = [["auto", "As the device"], ["light", "Light"], ["dark", "Dark"]];
+const CHOICES = [["auto", "Auto"], ["light", "Light"], ["dark", "Dark"]];
 const KEPT = "edge-theme";
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
