@@ -98,9 +98,11 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium, without a screen."""
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed; run: apt-get install chromium")
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # it will not have root in its sandbox
+    arguments = ["--disable-gpu"]  # drawn by the processor either way; without a process for it
+    if os.geteuid() == 0:
+        arguments.append("--no-sandbox")  # it will not have root in its sandbox
     with sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=sandbox)
+        found = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield found
         found.close()
 
