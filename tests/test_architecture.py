@@ -61,6 +61,8 @@ PURE = [
     "config/calibration.py",
     "config/check.py",
     "config/explain.py",
+    "config/amend.py",
+    "web/sessions.py",
 ]
 IMPURE = {
     "time", "threading", "socket", "ssl", "subprocess", "os", "shutil", "tempfile", "sqlite3",
@@ -79,7 +81,17 @@ VENDORS = {
     "tensorrt": {"detectors/tensorrt.py", "detectors/_tensorrt.py"},
     "pycuda": {"detectors/_cuda.py"},
     "amqtt": {"demo/broker.py"},
+    "uvicorn": {"web/server.py"},
+    "starlette": {
+        "web/access.py",
+        "web/app.py",
+        "web/bodies.py",
+        "web/login.py",
+        "web/server.py",
+        "web/streams.py",
+    },
     "yaml": {
+        "config/amend.py",
         "config/credentials.py",
         "config/edit.py",
         "config/marks.py",

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edge.cli import FINE, _workbench
+from edge.cli import FAILED, FINE, _workbench
 from edge.cli._storage import add_into, add_storage, into_of, models_of
-from edge.detectors import build_engine, engine_states, pull
-from edge.errors import ModelError, ModelMissing
+from edge.config import load
+from edge.detectors import Models, build_engine, engine_states, pull
+from edge.errors import InputError, MissingDependency, ModelError, ModelMissing
 from edge.runtime.builder import give_way
 
 HELP = "list, fetch, measure, compare and convert the models that detect"
@@ -45,7 +46,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="build an engine for this box and keep it; minutes on a Jetson, once",
         epilog="example: edge model build yolox-nano-fp16 --kind tensorrt --config /etc/edge",
     )
-    building.add_argument("name", metavar="MODEL", help="name of a card whose weights are here")
+    building.add_argument(
+        "name", metavar="MODEL", nargs="?", help="name of a card whose weights are here"
+    )
+    building.add_argument(
+        "--all",
+        action="store_true",
+        help="those that the detectors of --config use and that are not built yet",
+    )
     building.add_argument(
         "--kind",
         choices=["tensorrt", "openvino"],
@@ -82,13 +90,40 @@ def _pull(args: argparse.Namespace) -> int:
 def _build(args: argparse.Namespace) -> int:
     if args.background:
         give_way()
+    if args.all == (args.name is not None):
+        raise InputError("expected a MODEL, or --all with --config DIR")
     models = models_of(args)
+    if args.all:
+        return _build_all(args, models)
     kept, kind = build_engine(args.name, models, args.kind, args.precision, _phase)
     print(
         f"{args.name}: {kept}; compare it with "
         f"`edge model check {args.name} --engine {kind} --images DIR`"
     )
     return FINE
+
+
+def _build_all(args: argparse.Namespace, models: Models) -> int:
+    """Build what a configuration would have the daemon build, before it watches."""
+    if args.config is None:
+        raise InputError("--all needs --config DIR, whose detectors say what is to be built")
+    failed = False
+    for name, options in load(args.config).appliance.detectors.items():
+        try:
+            later = options.plan(models, can_build=True).later
+            if later is None:
+                print(f"detector {name}: nothing to build")
+                continue
+            path, card = models.find(later.model), models.card(later.model)
+        except (ModelError, MissingDependency) as exc:  # the daemon tells, and watches all the same
+            print(f"detector {name}: nothing to build: {exc}", file=sys.stderr)
+            continue
+        try:
+            print(f"detector {name}: {later.build(path, card, models.engines, _phase)}")
+        except (ModelError, MissingDependency) as exc:
+            failed = True
+            print(f"detector {name}: {later.kind}: {exc}", file=sys.stderr)
+    return FAILED if failed else FINE
 
 
 def _phase(phase: str, n_done: int, n_all: int) -> bool:

@@ -54,10 +54,12 @@ def amended(text: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         The text with as few lines changed as that takes; the same where nothing differs.
 
     Raises:
-        Unamendable: It is in braces, or what would change is shared by an anchor.
-        yaml.YAMLError: It is not YAML.
+        Unamendable: It is no YAML, it is in braces, or it shares values by anchors.
     """
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        raise Unamendable("the file is not valid YAML; mend it by hand first") from None
     if not isinstance(root, yaml.MappingNode) or root.flow_style:
         raise Unamendable("the file is not a list of `key: value` lines; edit it by hand")
     if _is_shared(root):

@@ -15,8 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from edge.config import Config, Problem, load
 from edge.config.amend import Unamendable, amended, rounded, texts, unordered
 from edge.config.credentials import Secrets
@@ -111,7 +109,7 @@ def revised(folder: Path, now: Written, draft: Mapping[str, Any]) -> bytes:
     mark = b"\xef\xbb\xbf" if now.content.startswith(b"\xef\xbb\xbf") else b""
     try:
         text = amended(now.content.decode("utf-8-sig"), dict(now.own), wanted)
-    except (Unamendable, yaml.YAMLError, UnicodeDecodeError) as why:
+    except (Unamendable, UnicodeDecodeError) as why:
         raise InputError(f"{now.file.name}: {why}") from why
     content = mark + text.encode()
     if content == now.content:

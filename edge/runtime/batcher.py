@@ -91,6 +91,19 @@ class Batcher:
         self._thread = self._engine_thread(backend)
         self._thread.start()
 
+    @property
+    def is_closed(self) -> bool:
+        """`close` was called."""
+        return self._is_closed
+
+    @property
+    def is_able(self) -> bool:
+        """There is an engine, and no run of it is overdue; also while nobody asks anything."""
+        with self._changed:
+            if not self._is_closed:
+                self._give_up_if_hung()
+            return not self._trouble
+
     def run(self, inputs: Tensors) -> dict[str, Tensor]:
         """Run one picture's tensors; see `Backend.run`.
 

@@ -48,9 +48,6 @@ BLIND_S = 15.0
 """Packets that show no picture for this long are no watching either: longer than the keyframe
 interval of any camera but those that save bits at the price of their start."""
 
-STUCK_S = 60.0
-"""A detector that has not answered for this long will not: let the supervisor restart us."""
-
 
 @dataclass
 class Counters:
@@ -128,6 +125,7 @@ class Camera:
         self._storage_trouble = storage_trouble
         self._stopping = threading.Event()
         self._stamp = _now(name)  # of the last frame, to end incidents with
+        self._n_steps = 0
         self._beat_at = time.monotonic()
         self._pictured_at = time.monotonic()
         self._stalled_since: float | None = None
@@ -174,11 +172,17 @@ class Camera:
         }
 
     @property
-    def is_stuck(self) -> bool:
-        """Its thread or its detector has not moved for so long that only a restart helps."""
-        now = time.monotonic()
-        stalled_s = 0.0 if self._stalled_since is None else now - self._stalled_since
-        return now - self._beat_at > STUCK_S or stalled_s > STUCK_S
+    def n_steps(self) -> int:
+        """Rises while it gets on: a picture judged, or a reason said why there is none.
+
+        It stands still while its thread does, and while its detector owes it an answer.
+        """
+        return self._n_steps
+
+    @property
+    def is_accounted_for(self) -> bool:
+        """It shows pictures, or the control room was told why it does not."""
+        return self.status.state != "lost" or self._standing.is_lost
 
     def announce(self) -> None:
         """Tell how it is before it starts; of many cameras all do before the first one starts."""
@@ -350,6 +354,8 @@ class Camera:
         now = _now(self.name)
         self._send([*self._standing.judge(now, troubles), *self._arming.expire(now)])
         self._report()
+        if self._stalled_since is None or lost:
+            self._n_steps += 1
 
     def _lost(self) -> str:
         """Why there are no pictures; empty while there are."""

@@ -39,6 +39,8 @@ log = logging.getLogger("edge.daemon")
 
 HEALTH_S = 30.0
 RELOAD_S = 60.0
+SETTLE_S = 0.1
+"""How often it is looked whether all cameras show pictures or were reported, until they are."""
 
 _Asked: TypeAlias = "queue.SimpleQueue[str]"
 """A reload that somebody waits for; takes why it was refused, empty where it was not."""
@@ -86,7 +88,6 @@ class Daemon:
             self._note(publisher, page)
             desk.hear(self._config.appliance)
             page.follow(self._config)
-            supervisor.notify("READY=1\nSTATUS=watching")
             self._attend(service, publisher, desk, page)
             supervisor.notify("STOPPING=1")
             desk.close()
@@ -113,16 +114,21 @@ class Daemon:
         return Page(LocalPanel(service, publisher, box, recent, editing))
 
     def _attend(self, service: Service, publisher: Publisher, desk: Desk, page: Page) -> None:
-        """Health, watchdog and reloads until a signal to stop."""
-        watchdog_s = supervisor.watchdog_s()
+        """Readiness, health, watchdog and reloads until a signal to stop."""
+        watchdog = supervisor.Watchdog()
+        is_ready = False
         health_due = time.monotonic()
         while True:
             if time.monotonic() >= health_due:
                 service.say_health(desk.counts)
                 health_due = time.monotonic() + HEALTH_S
-            if watchdog_s is not None and not service.is_stuck:
-                supervisor.notify("WATCHDOG=1")
-            wait_s = min(watchdog_s or HEALTH_S, max(0.0, health_due - time.monotonic()))
+            if not is_ready and (is_ready := service.is_accounted_for):
+                log.info("ready: %s", service.summary)
+                supervisor.notify(f"READY=1\nSTATUS={service.summary}")
+            if is_ready:
+                watchdog.feed(service.steps, service.are_engines_able, service.summary)
+            tick_s = watchdog.tick_s if is_ready else SETTLE_S
+            wait_s = max(0.0, min(tick_s, health_due - time.monotonic()))
             try:
                 asked = self._signals.get(timeout=wait_s)
             except queue.Empty:

@@ -36,6 +36,7 @@ from edge.web import Json, Refused, Stop, Visitor
 log = logging.getLogger("edge.web")
 
 MOST_DISARMED_MIN = 7 * 24 * 60.0
+
 LOST_FOR_GOOD = timedelta(seconds=3)
 """Lost for longer, a camera is not waited for: one that began anew after a change is."""
 
@@ -224,7 +225,7 @@ class LocalPanel:
             until = self._box.disarm(camera, rule, seconds, Caller(str(by), True), why[:120])
         except CommandFailed as exc:
             raise Refused(404, str(exc)) from exc
-        log.warning("%s disarmed rule %s of camera %s for %d s: %s", by, rule, camera, seconds, why)
+        log.warning("%s disarmed rule %s of camera %s for %d s: %r", by, rule, camera, seconds, why)
         return {"disarmed_until": utc(until)}
 
     def arm(self, camera: str, rule: str, by: Visitor) -> Json:

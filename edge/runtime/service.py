@@ -53,6 +53,7 @@ class Service:
         self._builder = Builder(storage, self._models)
         self._disarmed: dict[str, tuple[Disarming, ...]] = {}  # over a restart of their cameras
         self._engines: dict[str, tuple[Engine, str]] = {}
+        self._batchers: list[Batcher] = []
         self._cameras: dict[str, Camera] = {}
         self._viewers: dict[str, Viewers] = {}  # over a restart of their cameras
         self._off: dict[str, Status] = {}
@@ -89,9 +90,28 @@ class Service:
         return found[0] if found else None
 
     @property
-    def is_stuck(self) -> bool:
-        """Some camera has not moved for so long that only a restart helps."""
-        return any(camera.is_stuck for camera in self.cameras)
+    def is_accounted_for(self) -> bool:
+        """Each camera shows pictures, or the control room was told why it does not."""
+        return all(camera.is_accounted_for for camera in self.cameras)
+
+    @property
+    def are_engines_able(self) -> bool:
+        """No engine is broken or hangs, also one that nobody asks just now."""
+        return all(batcher.is_able for batcher in self._batchers if not batcher.is_closed)
+
+    @property
+    def steps(self) -> dict[str, int]:
+        """How far each camera got; see `Camera.n_steps`."""
+        return {camera.name: camera.n_steps for camera in self.cameras}
+
+    @property
+    def summary(self) -> str:
+        """How it is in one line, such as `watching 3 of 4 cameras`."""
+        states = [camera.status.state for camera in self.cameras]
+        n_seen = len(states) - states.count("lost")
+        n_degraded = states.count("degraded")
+        degraded = f", {n_degraded} of them degraded" if n_degraded else ""
+        return f"watching {n_seen} of {len(states)} cameras{degraded}"
 
     def start(self) -> None:
         """Load the detectors, say what this box is, and begin to watch."""
@@ -251,6 +271,8 @@ class Service:
 
         options = self._config.appliance.detectors[name]
         engine, reason = open_engine(options, self._models, serve, later.append)
+        in_use = [batcher for batcher in self._batchers if not batcher.is_closed]
+        self._batchers = [*in_use, *batchers]
         for better in later:
             self._builder.build(better, partial(self._go_over, better, engine, batchers[-1]))
         if reason:

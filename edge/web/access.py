@@ -25,7 +25,7 @@ from edge.config.schema import is_loopback
 from edge.errors import InputError
 from edge.web import Visitor
 from edge.web.sessions import Session, Sessions
-from edge.web.users import Users
+from edge.web.users import Role, Users
 
 COOKIE = "edge_session"
 LOCAL = "local"
@@ -45,7 +45,7 @@ _FOR_ANYBODY_IN = frozenset({"/api/logout"})
 _TECHNICIANS_ONLY = frozenset({"/api/doctor"})
 _CHANGING = frozenset({"POST", "PUT", "DELETE", "PATCH"})
 # A page left open on a tablet asks for these by itself: they show nobody is there.
-_UNATTENDED = ("/api/box", "/api/events", "/live", "/tracks", "/picture")
+_UNATTENDED = ("/api/box", "/api/events", "/recent", "/live", "/tracks", "/picture")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,10 @@ class Access:
         refusal = self._refusal(request, scope)
         await (refusal or self._app)(scope, receive, guarded)
 
-    def begin(self, user: str, role: Any, answer: Response) -> Session:
+    def begin(self, user: str, role: Role, answer: Response, kept: str = "") -> Session:
         """Open a session, and have the browser hold it."""
         now = time.monotonic()
-        token = self.sessions.begin(user, role, now)
+        token = self.sessions.begin(user, role, now, kept)
         answer.set_cookie(
             COOKIE, token, path="/", httponly=True, samesite="strict", secure=self.is_tls
         )
@@ -123,8 +123,8 @@ class Access:
         session = find(token, now) if token else None
         if session is None:
             return None
-        users = {user.name: user.role for user in self._users.all()}
-        is_known = users.get(session.user) == session.role
+        users = {user.name: (user.role, user.hash) for user in self._users.all()}
+        is_known = users.get(session.user) == (session.role, session.kept)
         if is_known or (session.user == LOCAL and self.is_local):
             return session
         self.sessions.end(token)

@@ -109,7 +109,7 @@ class Login:
         self._brake.right(*names)
         log.info("%s (%s) logged in as %s", found.name, address, found.role)
         answer = JSONResponse({})
-        return self._with(answer, self._access.begin(found.name, found.role, answer))
+        return self._with(answer, self._access.begin(found.name, found.role, answer, found.hash))
 
     def _with(self, answer: JSONResponse, session: Session) -> JSONResponse:
         """The same answer, cookie and all, that tells of the session."""

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.video.frame import PictureType
 
 from edge.demo.street import cached
 from edge.site.bench import describe
@@ -50,6 +51,7 @@ def clip(street: Path, path: Path, *, fps: int, is_still: bool) -> Path:
                 continue
             shown = (first if is_still else frame).reformat(1280, 720, "yuv420p")
             shown.pts, shown.time_base = n_frames, Fraction(1, fps)
+            shown.pict_type = PictureType.NONE  # as the encoder sees fit, not as it was coded
             target.mux(stream.encode(shown))
             n_frames += 1
             if n_frames >= 12 * fps:

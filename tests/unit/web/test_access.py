@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge.cli import main
+from edge.web import streams
 from edge.web.users import Users
 from tests.clips import encode
 from tests.page import Browser, Opened, configured, opened
@@ -90,7 +91,7 @@ def test_every_answer_says_what_a_browser_may_not_do_with_it(
 
 
 def test_as_soon_as_there_is_a_user_everybody_logs_in(
-    running: tuple[Path, Opened, Browser],
+    running: tuple[Path, Opened, Browser], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also whoever was in as `local`; a viewer looks, a technician changes, both log out."""
     folder, _, local = running
@@ -116,8 +117,14 @@ def test_as_soon_as_there_is_a_user_everybody_logs_in(
         assert (refused.status, "technician" in refused.json["error"]) == (403, True)
     assert anna.ask("POST", "/api/reload", {}).status == 200
 
+    again = Browser(local.port)
+    assert again.login("ben", PASSWORD).status == 200
+    kept.add("ben", "viewer", "another long password")
+    assert again.ask("GET", "/api/box").status == 401, "a new password ends the old one's sessions"
+    assert ben.login("ben", "another long password").status == 200
     assert ben.ask("POST", "/api/logout", {}).status == 200
     assert ben.ask("GET", "/api/box").status == 401
+    monkeypatch.setattr(streams, "STILL_HERE_S", 0.5)
     with anna.listening("/api/events") as stream:
         stream.readline()
         kept.remove("anna")

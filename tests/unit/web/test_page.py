@@ -128,7 +128,7 @@ def test_no_answer_of_any_address_holds_a_password(
     assert len(found) > 18
     n_said = 0
     for camera in ("street", *SECRET_CAMERAS):
-        for path, method in sorted(found):
+        for path, method in sorted(found, key=lambda one: one[::-1]):  # what changes comes last
             if camera != "street" and "{camera}" not in path:
                 continue
             for body in bodies_of(browser, path, method, camera, clip):

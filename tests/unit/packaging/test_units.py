@@ -1,0 +1,69 @@
+"""The systemd units: systemd itself reads them and says how far they confine the program."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PACKAGING = Path(__file__).parents[3] / "packaging"
+UNITS = PACKAGING / "systemd"
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="needs systemd: apt-get install systemd"
+)
+
+
+@pytest.fixture(scope="module")
+def units(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The units as installed, but for programs that exist only on a box."""
+    folder = tmp_path_factory.mktemp("units")
+    for unit in UNITS.glob("*.*"):
+        if unit.is_file():
+            text = re.sub(r"/opt/edge/(current/bin/edge|guard)\b", "/bin/true", unit.read_text())
+            (folder / unit.name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("name", sorted(unit.name for unit in UNITS.glob("edge*.*[er]")))
+def test_systemd_understands_every_line(units: Path, name: str) -> None:
+    """A key it does not know it would ignore, and the box would run without."""
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(units / name)],
+        env={"SYSTEMD_UNIT_PATH": f"{units}:", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = [line for line in done.stderr.splitlines() if str(units) in line or name in line]
+    assert (done.returncode, said) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        pytest.param("edge.service", 2.0, id="the daemon"),
+        pytest.param("edge-engines.service", 2.0, id="builds engines"),
+        pytest.param("edge-recover.service", 2.0, id="turns a link"),
+        pytest.param("edge-update.service", 4.0, id="root, as it replaces the program"),
+    ],
+)
+def test_the_exposure_stays_small(units: Path, name: str, most: float) -> None:
+    """`systemd-analyze security` measures 0 to 10; what is bounded here was chosen line by line."""
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(units / name)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", said)
+    assert found, said
+    assert float(found[1]) <= most, said
+
+
+def test_a_jetsons_devices_are_named_one_by_one() -> None:
+    """With DevicePolicy=closed what is not named cannot be opened."""
+    unit = (UNITS / "edge.service").read_text()
+    assert "DevicePolicy=closed" in unit
+    for node in ("nvmap", "nvhost-ctrl-gpu", "nvhost-vic", "nvhost-nvdec", "v4l2-nvdec"):
+        assert f"DeviceAllow=/dev/{node} rw" in unit
+    assert "PrivateDevices=yes\n" not in unit

@@ -1,0 +1,114 @@
+"""Those who look at a camera: served, forgotten when they leave, and never in its way."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import datetime, timezone
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.frame import Frame, Stamp
+from edge.pipeline import Step
+from edge.runtime.lookers import Lookers
+from edge.runtime.viewer import Viewers
+from edge.snapshot import small_jpeg
+from tests.servers import eventually
+
+
+def frame(width: int = 64, height: int = 36) -> Frame:
+    half = np.full((height // 2, width // 2), 128, np.uint8)
+    stamp = Stamp("gate", 0, 0.0, datetime.now(timezone.utc), 0)
+    return Frame(stamp, np.full((height, width), 90, np.uint8), half, half)
+
+
+def test_who_waits_gets_the_next_picture_with_its_masks() -> None:
+    """All who wait get the same one; nobody else costs anything."""
+    viewers = Viewers()
+    got: list[Frame | None] = []
+    asking = [threading.Thread(target=lambda: got.append(viewers.ask(10.0))) for _ in range(2)]
+    for thread in asking:
+        thread.start()
+    assert eventually(lambda: len(viewers._waiting) == 2, 5)
+    n_masked = 0
+
+    def masked(shown: Frame) -> Frame:
+        nonlocal n_masked
+        n_masked += 1
+        return shown
+
+    shown = frame()
+    viewers.show(shown, masked)
+    viewers.show(frame(), masked)
+    for thread in asking:
+        thread.join()
+    assert got == [shown, shown]
+    assert n_masked == 1
+
+
+def test_who_waits_in_vain_is_forgotten() -> None:
+    """A lost camera that is looked at for days keeps nothing of it."""
+    viewers = Viewers()
+    assert viewers.ask(0.01) is None
+    assert not viewers.is_wanted
+
+
+def test_one_who_fails_keeps_the_others_and_the_watching(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its fault is in the log."""
+    caplog.set_level(logging.ERROR, logger="edge.camera")
+    viewers = Viewers()
+    told: list[Step | None] = []
+
+    def fails(_: Step | None) -> None:
+        raise ValueError("a fault of ours")
+
+    stop_failing = viewers.follow(fails)
+    stop = viewers.follow(told.append)
+    step = Step(frame(), None, None, [])
+    viewers.tell(step)
+    assert told == [step]
+    assert "somebody who follows a camera failed" in caplog.text
+    for end in (stop_failing, stop, stop):  # twice is no harm
+        end()
+    viewers.tell(step)
+    assert told == [step]
+
+
+def test_lookers_share_a_picture_and_end_with_the_camera() -> None:
+    """Coded once for two; None tells them when the camera is watched no more."""
+    viewers = Viewers()
+    lookers = Lookers(viewers, "gate")
+    one: list[bytes | None] = []
+    two: list[bytes | None] = []
+    assert not viewers.is_watched
+    stop = lookers.look(one.append)
+    lookers.look(two.append)
+    assert eventually(lambda: viewers.is_watched and viewers.is_wanted, 5)
+    viewers.show(frame(), lambda shown: shown)
+    assert eventually(lambda: bool(one) and bool(two), 5)
+    assert lookers.n_coded == 1
+    assert one == two
+    stop()
+    viewers.close()
+    assert eventually(lambda: two[-1] is None, 5)
+    assert one[-1] is not None
+    assert eventually(lambda: not viewers.is_watched, 5)
+
+
+@pytest.mark.parametrize(
+    ("size_wh", "shown_wh"),
+    [((640, 360), (640, 360)), ((1920, 1080), (1280, 720)), ((2592, 1944), (1280, 960))],
+)
+def test_a_wide_picture_is_made_smaller(
+    size_wh: tuple[int, int], shown_wh: tuple[int, int]
+) -> None:
+    """At most 1280 wide, its shape and colour kept."""
+    coded = small_jpeg(frame(*size_wh), 1280)
+    image = cv2.imdecode(np.frombuffer(coded, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    assert (image.shape[1], image.shape[0]) == shown_wh
+    assert abs(float(image.mean()) - 86) < 4  # luma 90 of the video range
