@@ -32,6 +32,11 @@ PURE = [
     "detail.py",
     "luma.py",
     "masks.py",
+    "redaction.py",
+    "evidence/_nal.py",
+    "evidence/policy.py",
+    "evidence/case.py",
+    "evidence/snapshot.py",
     "pipeline.py",
     "errors.py",
     "annotate.py",
@@ -72,7 +77,14 @@ IMPURE = {
 
 ROOMS = ["sources", "decoders", "gates", "detectors", "trackers", "rules", "health", "sinks"]
 VENDORS = {
-    "av": {"sources/_demux.py", "decoders/software.py", "site/film.py", "demo/street.py"},
+    "av": {
+        "sources/_demux.py",
+        "decoders/software.py",
+        "site/film.py",
+        "demo/street.py",
+        "evidence/_mp4.py",
+        "evidence/_masked.py",
+    },
     "gi": {"decoders/_gstreamer.py"},
     "paho": {"sinks/mqtt.py", "sinks/_subscriber.py", "sinks/_session.py", "sinks/_properties.py"},
     "cbor2": {"sinks/_encoding.py"},

@@ -27,8 +27,6 @@ Labels = Mapping[str, tuple[str, ...] | None]
 LEAST_AREA = 1e-6
 """Fraction of the picture below which a polygon is a slip: two pixels of full HD."""
 
-_UNUSED = "nothing to do: the setting is kept and not used"
-
 
 def check_appliance(
     appliance: Appliance, folder: Path, exists: Callable[[Path], bool]
@@ -53,9 +51,6 @@ def check_appliance(
         yield Finding(("commands",), cause, "write `protocol: 5`, or take commands out")
     if appliance.web is not None:
         yield from _check_web(appliance.web, folder, appliance.storage.path, exists)
-    if appliance.storage.evidence is not None:
-        cause = "this release keeps no evidence clips yet"
-        yield Finding(("storage", "evidence"), cause, _UNUSED, "warning")
 
 
 def _check_web(

@@ -16,6 +16,7 @@ from edge.commands import Options as CommandOptions
 from edge.config.calibration import Calibration
 from edge.decoders import DecoderOptions
 from edge.detectors import DetectorOptions
+from edge.evidence.policy import Policy, PolicyChange
 from edge.gates import GateOptions
 from edge.options import Identifier, Options, Point, any_kind, kinds
 from edge.rules import Location, RuleOptions
@@ -73,8 +74,8 @@ class Outbox(Options):
     ] = 256
 
 
-class Evidence(Options):
-    """Clips kept on the box. Accepted and kept; this release does not act on it."""
+class Evidence(Policy):
+    """Clips and snapshots kept on the box."""
 
     max_gib: Annotated[
         float, Field(gt=0, le=100_000, description="Most disk space, in GiB.", examples=[20])
@@ -98,7 +99,8 @@ class Storage(Options):
     evidence: Annotated[
         Evidence | None,
         Field(
-            description="Clips kept on the box; not used by this release.",
+            description="Clips and snapshots of alerts, kept on the box; without this block none "
+            "are.",
             examples=[{"max_gib": 20, "keep_days": 30}],
         ),
     ] = None
@@ -148,6 +150,21 @@ class Web(Options):
         """Host, without brackets, and port."""
         host, _, port = self.listen.rpartition(":")
         return host.strip("[]"), int(port)
+
+
+class Metrics(Options):
+    """Numbers for Prometheus, and whether the box is well, over plain HTTP."""
+
+    listen: Annotated[
+        str,
+        StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"),
+        Field(
+            description="Address and port of /metrics, /healthz and /readyz. They tell numbers and "
+            "states, no pictures; nobody has to log in, so on an address of the network a firewall "
+            "must say who may ask.",
+            examples=["127.0.0.1:9109"],
+        ),
+    ] = "127.0.0.1:9109"
 
 
 Fps = Annotated[float, Field(ge=0.1, le=60)]
@@ -266,6 +283,13 @@ class Appliance(Options):
             examples=[{"allow": ["ping", "snapshot"], "who": ["control-room"]}],
         ),
     ] = None
+    metrics: Annotated[
+        Metrics | None,
+        Field(
+            description="Numbers for Prometheus; without this block nothing listens.",
+            examples=[{"listen": "127.0.0.1:9109"}],
+        ),
+    ] = None
     web: Annotated[
         Web | None,
         Field(
@@ -380,6 +404,14 @@ class Camera(Options):
             examples=[{"flats": [[0.0, 0.0], [0.3, 0.0], [0.3, 0.2], [0.0, 0.2]]}],
         ),
     ]
+    evidence: Annotated[
+        PolicyChange | None,
+        Field(
+            description="What this camera has otherwise than `storage.evidence`; any of its keys "
+            "on what is made and what is hidden.",
+            examples=[{"redaction": "figures", "metadata_only": False}],
+        ),
+    ] = None
     calibration: Annotated[
         Calibration | None,
         Field(

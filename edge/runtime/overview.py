@@ -93,7 +93,7 @@ class Overview:
             if camera is not None:
                 told.append(self._watched(options, camera))
         names = {options.camera: options.name for options in config.cameras}
-        for name, status in self._service.off.items():
+        for name, status in self._service.aside.items():
             told.append(_standing(name, names.get(name, ""), status))
         return sorted(told, key=lambda one: str(one["camera"]))
 

@@ -18,6 +18,7 @@ from edge import __version__
 from edge.commands import Caller, CommandFailed
 from edge.config.schema import Camera as CameraOptions
 from edge.errors import EdgeError
+from edge.evidence.witness import METADATA_ONLY
 from edge.pipeline import Step
 from edge.runtime import trial
 from edge.runtime.box import SNAPSHOT_S, LocalBox
@@ -126,13 +127,13 @@ class LocalPanel:
 
     def picture(self, camera: str) -> bytes:
         """The next picture."""
-        viewers = self._viewers(camera)
+        viewers = self._seen(camera)
         status = next(c.status for c in self._service.cameras if c.name == camera)
         if status.state == "lost" and datetime.now(timezone.utc) - status.since > LOST_FOR_GOOD:
             raise Refused(409, f"camera {camera} shows no picture: {status.why}")
         stop = viewers.watch()  # an idle camera would show its next keyframe only
         try:
-            frame = viewers.ask(SNAPSHOT_S)
+            frame = viewers.ask(SNAPSHOT_S, is_redacted=True)
         finally:
             stop()
         if frame is None:
@@ -141,7 +142,7 @@ class LocalPanel:
 
     def look(self, camera: str, put: Callable[[bytes | None], None]) -> Stop:
         """The live picture, coded once for all who look."""
-        viewers = self._viewers(camera)
+        viewers = self._seen(camera)
         with self._lock:
             self._lookers = {v: found for v, found in self._lookers.items() if not v.is_gone}
             lookers = self._lookers.setdefault(viewers, Lookers(viewers, camera))
@@ -259,6 +260,14 @@ class LocalPanel:
             known = ", ".join(c.name for c in self._service.cameras) or "none"
             raise Refused(404, f"no camera {camera} is being watched; there are: {known}")
         return found
+
+    def _seen(self, camera: str) -> Viewers:
+        """Who looks at a camera that may be looked at."""
+        viewers = self._viewers(camera)
+        watched = next((c for c in self._service.cameras if c.name == camera), None)
+        if watched is not None and watched.policy.metadata_only:
+            raise Refused(409, f"camera {camera}: {METADATA_ONLY}")
+        return viewers
 
     def _options(self, camera: str) -> CameraOptions:
         found = next((c for c in self._service.config.cameras if c.camera == camera), None)

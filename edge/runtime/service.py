@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from functools import partial
+from pathlib import Path
 
 from edge.config import Config
 from edge.config.changes import Changes, changes
@@ -14,6 +15,11 @@ from edge.config.schema import Camera as CameraOptions
 from edge.detectors import Backend, Engine, Load, Models, NetworkOptions, open_engine
 from edge.errors import ModelMismatch
 from edge.event import RuleState
+from edge.evidence.policy import Policy
+from edge.evidence.recorder import Recorder
+from edge.evidence.witness import Witness
+from edge.hardware import Sensors
+from edge.masks import Masks
 from edge.message import CameraStatus, Health, Origin, rule_status
 from edge.runtime.about import about, broker_health, retained_topics
 from edge.runtime.arming import Disarming
@@ -21,6 +27,7 @@ from edge.runtime.batcher import Batcher
 from edge.runtime.builder import Builder
 from edge.runtime.camera import Camera, Reports
 from edge.runtime.clock import BoxClock
+from edge.runtime.cooling import Cooling
 from edge.runtime.reader import Reader
 from edge.runtime.standing import Status
 from edge.runtime.viewer import Viewers
@@ -29,6 +36,9 @@ from edge.sinks import Publisher
 from edge.topics import camera_status_topic, is_level, rule_state_topic
 
 log = logging.getLogger("edge.service")
+
+HELD_S = 6.0
+"""Stream held beyond the pre-roll: a watcher may be 2 s behind, and a clip begins within 2 s."""
 
 
 def origin_of(config: Config) -> Origin:
@@ -42,9 +52,16 @@ class Service:
     Args:
         config: What to do.
         publisher: Where everything said goes; it outlives this service.
+        record: Takes what goes into the audit log.
     """
 
-    def __init__(self, config: Config, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        config: Config,
+        publisher: Publisher,
+        *,
+        record: Callable[[str, Mapping[str, object]], None] = lambda _what, _details: None,
+    ) -> None:
         self._config = config
         self._publisher = publisher
         self._origin = origin_of(config)
@@ -58,6 +75,12 @@ class Service:
         self._viewers: dict[str, Viewers] = {}  # over a restart of their cameras
         self._off: dict[str, Status] = {}
         self._clock = BoxClock()
+        self._cooling = Cooling()
+        self._evidence = storage / "evidence"
+        self._recorder: Recorder | None = None
+        self._kept = config.appliance.storage.evidence  # a change waits for the next start
+        if self._kept is not None:
+            self._recorder = Recorder(self._evidence, publisher.supplement, record=record)
         self._started = time.monotonic()
 
     @property
@@ -71,9 +94,14 @@ class Service:
         return self._config
 
     @property
-    def off(self) -> dict[str, Status]:
-        """Cameras that are not watched, by id, with why."""
+    def aside(self) -> dict[str, Status]:
+        """Cameras that are not watched, by id, with why and since when."""
         return dict(self._off)
+
+    @property
+    def origin(self) -> Origin:
+        """Who speaks for it."""
+        return self._origin
 
     @property
     def uptime_s(self) -> float:
@@ -90,9 +118,47 @@ class Service:
         return found[0] if found else None
 
     @property
+    def clock_doubt(self) -> str:
+        """Why the box's UTC is in doubt; empty while it is not."""
+        return self._clock.doubt
+
+    @property
+    def rate(self) -> float:
+        """Share of the configured rates that is analysed; 1 while the box is cool enough."""
+        return self._cooling.rate
+
+    def cool(self, sensors: Sensors) -> None:
+        """Slow analysis where the box gets too hot, and take it up again when it has cooled."""
+        if self._cooling.update(time.monotonic(), sensors.headroom_celsius):
+            log.warning(
+                "%d %% of the pictures are analysed: %.1f degrees are left until the kernel "
+                "throttles",
+                100 * self.rate,
+                sensors.headroom_celsius or 0.0,
+            )
+        for camera in self.cameras:
+            camera.slow(self.rate)
+
+    @property
+    def off(self) -> tuple[str, ...]:
+        """Cameras that are not watched."""
+        return tuple(self._off)
+
+    @property
+    def storage(self) -> Path:
+        """Where everything is kept."""
+        return self._config.appliance.storage.path
+
+    @property
+    def unready(self) -> str:
+        """Cameras that neither show a picture nor were reported, in words; empty if none."""
+        waiting = [camera.name for camera in self.cameras if not camera.is_accounted_for]
+        return f"not yet seen or reported: {', '.join(waiting)}" if waiting else ""
+
+    @property
     def is_accounted_for(self) -> bool:
         """Each camera shows pictures, or the control room was told why it does not."""
-        return all(camera.is_accounted_for for camera in self.cameras)
+        return not self.unready
 
     @property
     def are_engines_able(self) -> bool:
@@ -115,6 +181,8 @@ class Service:
 
     def start(self) -> None:
         """Load the detectors, say what this box is, and begin to watch."""
+        if self._recorder is not None:
+            self._recorder.start()
         for name in self._detectors():
             self._engines[name] = self._open(name)
         self._watch(options for options in self._config.cameras if options.enabled)
@@ -238,6 +306,8 @@ class Service:
             camera.request_stop()
         for camera in self.cameras:
             camera.stop(reason)
+        if self._recorder is not None:
+            self._recorder.close()
         for engine, _ in self._engines.values():
             engine.close()
 
@@ -301,9 +371,11 @@ class Service:
 
     def _camera(self, options: CameraOptions) -> Camera:
         engine, degraded = self._engines[options.analyse.detector]
+        policy = self._policy(options)
         return Camera(
             options.camera,
-            Reader(options.camera, options.source),
+            # What is held must reach back over the pre-roll from a watcher that is behind.
+            Reader(options.camera, options.source, keep_s=policy.pre_seconds + HELD_S),
             pipeline_of(options, engine),
             decoder=options.analyse.decoder,
             fps=options.analyse.fps,
@@ -317,6 +389,25 @@ class Service:
             ],
             storage_trouble=lambda: self._publisher.trouble,
             viewers=self._viewers.setdefault(options.camera, Viewers()),
+            policy=policy,
+            witness=self._witness(options, policy),
+        )
+
+    def _policy(self, options: CameraOptions) -> Policy:
+        """What is kept of a camera and hidden in its pictures."""
+        return (self._kept or Policy()).changed(options.evidence)
+
+    def _witness(self, options: CameraOptions, policy: Policy) -> Witness | None:
+        if self._recorder is None:
+            return None
+        return Witness(
+            options.camera,
+            self._recorder,
+            self._evidence,
+            origin=lambda: self._origin,
+            policy=policy,
+            masks=Masks(options.masks.values()),
+            purposes={rule.name: rule.purpose for rule in options.rules},
         )
 
     def _report_status(self, camera: str, status: Status) -> None:

@@ -9,6 +9,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from edge.frame import Frame
@@ -22,12 +23,20 @@ Told: TypeAlias = Callable[[Step | None], None]
 Stop: TypeAlias = Callable[[], None]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """One who waits for a picture."""
+
+    got: queue.SimpleQueue[Frame]
+    is_redacted: bool
+
+
 class Viewers:
     """Those who look at one camera. `show` and `tell` from the watcher's thread, else from any."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: list[queue.SimpleQueue[Frame]] = []
+        self._waiting: list[_Waiting] = []
         self._told: list[Told] = []
         self._n_watching = 0
         self._is_gone = False
@@ -38,42 +47,49 @@ class Viewers:
         return self._n_watching > 0
 
     @property
-    def is_wanted(self) -> bool:
-        """Somebody waits for the next picture."""
-        return bool(self._waiting)
-
-    @property
     def is_gone(self) -> bool:
         """The camera is watched no more."""
         return self._is_gone
 
-    def ask(self, timeout_s: float) -> Frame | None:
-        """The next picture; None where none came in time."""
-        mine: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+    def ask(self, timeout_s: float, *, is_redacted: bool) -> Frame | None:
+        """The next picture, masks applied; None where none came in time.
+
+        Args:
+            timeout_s: Longest wait.
+            is_redacted: With people hidden, as the policy says.
+        """
+        mine = _Waiting(queue.SimpleQueue(), is_redacted)
         with self._lock:
             self._waiting.append(mine)
         try:
-            return mine.get(timeout=timeout_s)
+            return mine.got.get(timeout=timeout_s)
         except queue.Empty:
             with self._lock:
                 if mine in self._waiting:
                     self._waiting.remove(mine)
             return None
 
-    def show(self, frame: Frame, masked: Callable[[Frame], Frame]) -> None:
+    def show(self, masked: Callable[[], Frame], redacted: Callable[[], Frame | None]) -> None:
         """Give a picture to all who wait; costs nothing where nobody does.
 
         Args:
-            frame: As decoded.
-            masked: Applies the privacy masks.
+            masked: Gives it, masks applied.
+            redacted: Gives it with people hidden too; None where they are not known, and who asked
+                for such a picture goes on waiting.
         """
         if not self._waiting:
             return
         with self._lock:
             waiting, self._waiting = self._waiting, []
-        shown = masked(frame)
-        for mine in waiting:
-            mine.put(shown)
+        hidden: Frame | None = None
+        for one in waiting:
+            if not one.is_redacted:
+                one.got.put(masked())
+            elif (hidden := hidden or redacted()) is not None:
+                one.got.put(hidden)
+            else:
+                with self._lock:
+                    self._waiting.append(one)
 
     def watch(self) -> Stop:
         """Look on until stopped."""

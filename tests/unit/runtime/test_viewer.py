@@ -24,35 +24,54 @@ def frame(width: int = 64, height: int = 36) -> Frame:
     return Frame(stamp, np.full((height, width), 90, np.uint8), half, half)
 
 
-def test_who_waits_gets_the_next_picture_with_its_masks() -> None:
-    """All who wait get the same one; nobody else costs anything."""
+def test_who_waits_gets_the_next_picture_as_they_may_see_it() -> None:
+    """People are hidden from who may not see them, and from them alone; once for all."""
     viewers = Viewers()
-    got: list[Frame | None] = []
-    asking = [threading.Thread(target=lambda: got.append(viewers.ask(10.0))) for _ in range(2)]
+    got: dict[int, Frame | None] = {}
+
+    def ask(n: int) -> None:
+        got[n] = viewers.ask(10.0, is_redacted=n < 2)
+
+    asking = [threading.Thread(target=ask, args=(n,)) for n in range(3)]
     for thread in asking:
         thread.start()
-    assert eventually(lambda: len(viewers._waiting) == 2, 5)
-    n_masked = 0
+    assert eventually(lambda: len(viewers._waiting) == 3, 5)
+    plain, hidden = frame(), frame()
+    n_hidden = 0
 
-    def masked(shown: Frame) -> Frame:
-        nonlocal n_masked
-        n_masked += 1
-        return shown
+    def hide() -> Frame:
+        nonlocal n_hidden
+        n_hidden += 1
+        return hidden
 
-    shown = frame()
-    viewers.show(shown, masked)
-    viewers.show(frame(), masked)
+    viewers.show(lambda: plain, hide)
+    viewers.show(frame, frame)
     for thread in asking:
         thread.join()
-    assert got == [shown, shown]
-    assert n_masked == 1
+    assert got == {0: hidden, 1: hidden, 2: plain}
+    assert n_hidden == 1
+
+
+def test_a_picture_in_which_nobody_knows_who_is_there_is_not_shown() -> None:
+    """Who asked for one with people hidden goes on waiting."""
+    viewers = Viewers()
+    got: list[Frame | None] = []
+    thread = threading.Thread(target=lambda: got.append(viewers.ask(10.0, is_redacted=True)))
+    thread.start()
+    assert eventually(lambda: len(viewers._waiting) == 1, 5)
+    viewers.show(frame, lambda: None)
+    assert len(viewers._waiting) == 1
+    hidden = frame()
+    viewers.show(frame, lambda: hidden)
+    thread.join()
+    assert got == [hidden]
 
 
 def test_who_waits_in_vain_is_forgotten() -> None:
     """A lost camera that is looked at for days keeps nothing of it."""
     viewers = Viewers()
-    assert viewers.ask(0.01) is None
-    assert not viewers.is_wanted
+    assert viewers.ask(0.01, is_redacted=True) is None
+    assert viewers._waiting == []
 
 
 def test_one_who_fails_keeps_the_others_and_the_watching(
@@ -87,8 +106,8 @@ def test_lookers_share_a_picture_and_end_with_the_camera() -> None:
     assert not viewers.is_watched
     stop = lookers.look(one.append)
     lookers.look(two.append)
-    assert eventually(lambda: viewers.is_watched and viewers.is_wanted, 5)
-    viewers.show(frame(), lambda shown: shown)
+    assert eventually(lambda: viewers.is_watched and len(viewers._waiting) == 1, 5)
+    viewers.show(frame, frame)
     assert eventually(lambda: bool(one) and bool(two), 5)
     assert lookers.n_coded == 1
     assert one == two
