@@ -29,7 +29,7 @@ from edge.detectors import DetectorOptions, Models, NetworkOptions, unbatched
 from edge.errors import EdgeError, MissingDependency, ModelError
 from edge.frame import Colour, Frame, Stamp
 from edge.site import doctor
-from edge.site._check import Check
+from edge.site.doctor import Check
 from edge.workbench.compare import Limits, agreement
 
 GOLDEN = (60, 90, 120, 150)
