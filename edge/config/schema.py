@@ -109,6 +109,21 @@ class Web(Options):
     ] = "127.0.0.1:8080"
 
 
+class Metrics(Options):
+    """Numbers for Prometheus, and whether the box is well, over plain HTTP."""
+
+    listen: Annotated[
+        str,
+        StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"),
+        Field(
+            description="Address and port of /metrics, /healthz and /readyz. They tell numbers and "
+            "states, no pictures; nobody has to log in, so on an address of the network a firewall "
+            "must say who may ask.",
+            examples=["127.0.0.1:9109"],
+        ),
+    ] = "127.0.0.1:9109"
+
+
 Fps = Annotated[float, Field(ge=0.1, le=60)]
 
 
@@ -220,6 +235,13 @@ class Appliance(Options):
         Field(
             description="Commands obeyed over MQTT; without this block none are.",
             examples=[{"allow": ["ping", "snapshot"], "who": ["control-room"]}],
+        ),
+    ] = None
+    metrics: Annotated[
+        Metrics | None,
+        Field(
+            description="Numbers for Prometheus; without this block nothing listens.",
+            examples=[{"listen": "127.0.0.1:9109"}],
         ),
     ] = None
     web: Annotated[Web | None, Field(description="The device page; not used by this release.")] = (

@@ -114,7 +114,9 @@ class Camera:
         self.reader = reader
         self._pipeline = pipeline
         self._decoder = decoder
+        self._fps = fps
         self._rate = Rate(fps)
+        self._heat = ""
         self._reports = reports
         self._degraded = degraded
         self._clock_doubt = clock_doubt
@@ -207,6 +209,13 @@ class Camera:
     def next_picture(self, timeout_s: float) -> Frame | None:
         """The next picture that is analysed, masks applied; None where none came in time."""
         return self._viewers.ask(timeout_s)
+
+    def slow(self, share: float) -> None:
+        """Analyse this share of its configured rate from now on; below 1 it is said."""
+        hot = f"the box is too hot: {100 * share:.0f} % of the pictures are analysed"
+        heat = hot if share < 1.0 else ""
+        if heat != self._heat:
+            self._heat, self._rate = heat, Rate(self._fps * share)
 
     def disarm(self, disarming: Disarming) -> None:
         """Keep a rule's events back for a time, and say so; from any thread."""
@@ -363,8 +372,8 @@ class Camera:
 
     def _less(self) -> str | None:
         """Why it watches with less than was asked for; empty while it does not, None if unknown."""
-        if self._failure or self._degraded:
-            return self._failure or self._degraded
+        if less := self._failure or self._degraded or self._heat:
+            return less
         if self.reader.silent_s > HUSH_S and not self.reader.has_ended:
             return None
         if self._skips.lasts(self._beat_at):

@@ -22,10 +22,14 @@ from edge.commands import CommandFailed
 from edge.config import Config, ConfigUnusable, Problem, load
 from edge.config.history import History
 from edge.errors import EdgeError
+from edge.hardware import read_sensors
+from edge.metrics import exposition
 from edge.runtime import supervisor
 from edge.runtime.box import LocalBox
 from edge.runtime.desk import Desk
 from edge.runtime.memory import share_one_heap
+from edge.runtime.metrics import samples
+from edge.runtime.monitor import Monitor, MonitorUnavailable, Progress
 from edge.runtime.notice import in_force, refused
 from edge.runtime.service import Service, origin_of
 from edge.sinks import Publisher, open_publisher
@@ -35,6 +39,8 @@ log = logging.getLogger("edge.daemon")
 
 HEALTH_S = 30.0
 RELOAD_S = 60.0
+COOL_S = 10.0
+"""How often it is felt how hot the box is; reading a dozen files of sysfs takes 1 ms."""
 SETTLE_S = 0.1
 """How often it is looked whether all cameras show pictures or were reported, until they are."""
 
@@ -76,11 +82,14 @@ class Daemon:
                 log.warning("ended %d incidents that an earlier run left open", n_ended)
             service = Service(self._config, publisher)
             desk = Desk(LocalBox(service, publisher, self._ask_reload), publisher)
+            monitor = self._monitor(service, publisher, desk)
             service.start()
             self._note(publisher)
             desk.hear(self._config.appliance)
             self._attend(service, publisher, desk)
             supervisor.notify("STOPPING=1")
+            if monitor is not None:
+                monitor.close()
             desk.close()
             service.stop("the appliance was stopped")
         finally:
@@ -96,22 +105,48 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, note)
 
+    def _monitor(self, service: Service, publisher: Publisher, desk: Desk) -> Monitor | None:
+        """Open what fleets are looked after by, where it was asked for; a failure is only said."""
+        options = self._config.appliance.metrics
+        if options is None:
+            return None
+        progress = Progress(lambda: service.steps, lambda: service.are_engines_able)
+
+        def metrics() -> str:
+            return exposition(samples(service, publisher, desk.counts, read_sensors()))
+
+        try:
+            monitor = Monitor(
+                options.listen,
+                metrics=metrics,
+                unready=lambda: service.unready,
+                trouble=progress.trouble,
+            )
+        except MonitorUnavailable as exc:
+            log.error("%s", exc)
+            return None
+        log.info("metrics: http://%s/metrics", options.listen)
+        return monitor
+
     def _attend(self, service: Service, publisher: Publisher, desk: Desk) -> None:
         """Readiness, health, watchdog and reloads until a signal to stop."""
         watchdog = supervisor.Watchdog()
         is_ready = False
-        health_due = time.monotonic()
+        health_due = cool_due = time.monotonic()
         while True:
             if time.monotonic() >= health_due:
                 service.say_health(desk.counts)
                 health_due = time.monotonic() + HEALTH_S
+            if time.monotonic() >= cool_due:
+                service.cool(read_sensors())
+                cool_due = time.monotonic() + COOL_S
             if not is_ready and (is_ready := service.is_accounted_for):
                 log.info("ready: %s", service.summary)
                 supervisor.notify(f"READY=1\nSTATUS={service.summary}")
             if is_ready:
                 watchdog.feed(service.steps, service.are_engines_able, service.summary)
             tick_s = watchdog.tick_s if is_ready else SETTLE_S
-            wait_s = max(0.0, min(tick_s, health_due - time.monotonic()))
+            wait_s = max(0.0, min(tick_s, min(health_due, cool_due) - time.monotonic()))
             try:
                 asked = self._signals.get(timeout=wait_s)
             except queue.Empty:

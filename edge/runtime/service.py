@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from functools import partial
+from pathlib import Path
 
 from edge.config import Config
 from edge.config.changes import Changes, changes
@@ -14,6 +15,7 @@ from edge.config.schema import Camera as CameraOptions
 from edge.detectors import Backend, Engine, Load, Models, NetworkOptions, open_engine
 from edge.errors import ModelMismatch
 from edge.event import RuleState
+from edge.hardware import Sensors
 from edge.message import CameraStatus, Health, Origin, rule_status
 from edge.runtime.about import about, broker_health, retained_topics
 from edge.runtime.arming import Disarming
@@ -21,6 +23,7 @@ from edge.runtime.batcher import Batcher
 from edge.runtime.builder import Builder
 from edge.runtime.camera import Camera, Reports
 from edge.runtime.clock import BoxClock
+from edge.runtime.cooling import Cooling
 from edge.runtime.reader import Reader
 from edge.runtime.standing import Status
 from edge.runtime.wiring import pipeline_of
@@ -56,6 +59,7 @@ class Service:
         self._cameras: dict[str, Camera] = {}
         self._off: dict[str, Status] = {}
         self._clock = BoxClock()
+        self._cooling = Cooling()
         self._started = time.monotonic()
 
     @property
@@ -64,9 +68,57 @@ class Service:
         return tuple(self._cameras.values())
 
     @property
+    def origin(self) -> Origin:
+        """Who speaks for it."""
+        return self._origin
+
+    @property
+    def uptime_s(self) -> float:
+        """Since it was made."""
+        return time.monotonic() - self._started
+
+    @property
+    def clock_doubt(self) -> str:
+        """Why the box's UTC is in doubt; empty while it is not."""
+        return self._clock.doubt
+
+    @property
+    def rate(self) -> float:
+        """Share of the configured rates that is analysed; 1 while the box is cool enough."""
+        return self._cooling.rate
+
+    def cool(self, sensors: Sensors) -> None:
+        """Slow analysis where the box gets too hot, and take it up again when it has cooled."""
+        if self._cooling.update(time.monotonic(), sensors.headroom_celsius):
+            log.warning(
+                "%d %% of the pictures are analysed: %.1f degrees are left until the kernel "
+                "throttles",
+                100 * self.rate,
+                sensors.headroom_celsius or 0.0,
+            )
+        for camera in self.cameras:
+            camera.slow(self.rate)
+
+    @property
+    def off(self) -> tuple[str, ...]:
+        """Cameras that are not watched."""
+        return tuple(self._off)
+
+    @property
+    def storage(self) -> Path:
+        """Where everything is kept."""
+        return self._config.appliance.storage.path
+
+    @property
+    def unready(self) -> str:
+        """Cameras that neither show a picture nor were reported, in words; empty if none."""
+        waiting = [camera.name for camera in self.cameras if not camera.is_accounted_for]
+        return f"not yet seen or reported: {', '.join(waiting)}" if waiting else ""
+
+    @property
     def is_accounted_for(self) -> bool:
         """Each camera shows pictures, or the control room was told why it does not."""
-        return all(camera.is_accounted_for for camera in self.cameras)
+        return not self.unready
 
     @property
     def are_engines_able(self) -> bool:
@@ -224,7 +276,7 @@ class Service:
                 site=self._origin.site,
                 node=self._origin.node,
                 at=datetime.now(timezone.utc),
-                uptime_s=int(time.monotonic() - self._started),
+                uptime_s=int(self.uptime_s),
                 outbox=self._publisher.outbox_health,
                 broker=broker_health(self._publisher),
                 commands=dict(commands) if commands else None,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +17,7 @@ import pytest
 import yaml
 
 from tests.clips import encode
-from tests.servers import free_port
+from tests.servers import eventually, free_port
 from tests.unit.detectors.tiny_model import write_model
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
@@ -40,7 +43,7 @@ serve(Path(sys.argv[1]))
 """The daemon, with an engine that hangs while a file is there."""
 
 
-def configuration(folder: Path) -> Path:
+def configuration(folder: Path, port: int) -> Path:
     """A camera that delivers, one that cannot be reached, and a broker that is away."""
     (folder / "cameras").mkdir(parents=True)
     appliance = {
@@ -50,6 +53,7 @@ def configuration(folder: Path) -> Path:
         "mqtt": {"url": f"mqtt://127.0.0.1:{free_port()}"},
         "storage": {"path": str(folder / "var")},
         "detectors": {"street": {"kind": "onnx", "model": "tiny"}},
+        "metrics": {"listen": f"127.0.0.1:{port}"},
     }
     (folder / "appliance.yaml").write_text(yaml.safe_dump(appliance))
     clip = encode(folder / "clip.mp4", n_frames=50, fps=25, gop=5)
@@ -89,12 +93,25 @@ def heard(supervisor: socket.socket, what: str, within_s: float) -> str:
     return ""
 
 
+def asked(port: int, path: str) -> tuple[int, str]:
+    """Status and text; 0 where nobody listens."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code, refusal.read().decode()
+    except OSError:
+        return 0, ""
+
+
 def test_ready_once_every_camera_is_explained_and_fed_only_while_the_engine_answers(
     tmp_path: Path, supervisor: socket.socket
 ) -> None:
     """Also without a broker. An engine that hangs ends it, though the process lives on."""
     write_model(tmp_path / "models")
-    folder, hung = configuration(tmp_path / "site"), tmp_path / "hung"
+    port = free_port()
+    folder, hung = configuration(tmp_path / "site", port), tmp_path / "hung"
     environment = {
         **os.environ,
         "NOTIFY_SOCKET": str(tmp_path / "notify"),
@@ -110,6 +127,7 @@ def test_ready_once_every_camera_is_explained_and_fed_only_while_the_engine_answ
             stderr=output,
         )
     try:
+        assert eventually(lambda: asked(port, "/readyz")[0] == 503, 20.0)
         ready = heard(supervisor, "READY=1", 40)
         assert ready == "READY=1\nSTATUS=watching 1 of 2 cameras", (
             tmp_path / "output.txt"
@@ -117,9 +135,17 @@ def test_ready_once_every_camera_is_explained_and_fed_only_while_the_engine_answ
         assert time.monotonic() - began > 5.0  # the other one was given its time, and then reported
         assert heard(supervisor, "WATCHDOG=1", WATCHDOG_S / 2)
         assert heard(supervisor, "WATCHDOG=1", WATCHDOG_S / 2)
+        assert asked(port, "/readyz") == asked(port, "/healthz") == (200, "ok\n")
+        told = asked(port, "/metrics")[1]
+        assert 'edge_camera_state{camera="gate",state="lost"} 1.0' in told
+        assert 'edge_broker_connected{place="' in told
+        frames = re.search(r'edge_camera_frames_total\{camera="yard"\} ([0-9.]+)', told)
+        assert frames is not None
+        assert float(frames[1]) > 0
         hung.touch()
         heard(supervisor, "WATCHDOG=1", WATCHDOG_S / 2)  # for what got on before
         assert not heard(supervisor, "WATCHDOG=1", WATCHDOG_S)
+        assert eventually(lambda: asked(port, "/healthz")[0] == 503, 10.0)
         assert box.poll() is None
     finally:
         box.kill()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge.ground import Ground
 from edge.options import kinds
 from edge.rules import Rule, Scene
 from tests.scenes.stories import exact, followed
@@ -14,7 +15,9 @@ from tests.tracks_builder import Path, a_track, judge, stamp
 
 SCENE = Scene(
     zones={"yard": ((0.2, 0.4), (0.9, 0.4), (0.9, 0.95), (0.2, 0.95))},
-    lines={"gate": ((0.2, 0.7), (0.8, 0.7))},
+    lines={"gate": ((0.2, 0.7), (0.8, 0.7)), "lane": ((0.95, 0.7), (0.05, 0.7))},
+    # 20 m and 12 m across the picture, seen from straight above.
+    ground=Ground(np.diag([20.0, 12.0, 1.0]), (0.5, 0.5)),
 )
 ROOM = kinds("edge.rules")
 CAR = (0.12, 0.14)
@@ -31,6 +34,26 @@ def parked(seconds: float) -> Path:
     arrives = a_track(1, "car", CAR).at(0, 0.1, 0.7).to(4, 0.5, 0.7)
     return arrives.stays(4 + seconds).to(8 + seconds, 1.0, 0.7)
 
+
+def drives(kmh: float, to: float = 1.05) -> Path:
+    """A car that comes from the left at a speed."""
+    return a_track(1, "car", CAR).at(0, -0.05, 0.7).to((to + 0.05) * 20 / (kmh / 3.6), to, 0.7)
+
+
+def people(*places: tuple[float, float], until: float = 20) -> tuple[Path, ...]:
+    """Some who come from above, one after the other, stand until then, and go."""
+    return tuple(
+        a_track(k).at(k / 2, x, 0.3).to(k / 2 + 3, x, y).stays(until).to(until + 3, x, 0.3)
+        for k, (x, y) in enumerate(places, start=1)
+    )
+
+
+FAST = {"zone": "yard", "limit_kmh": 20.0}
+LANE = {"zone": "yard", "line": "lane"}
+CROWD = {"zone": "yard", "people": 4, "metres": 2.0}
+TOGETHER = ((0.5, 0.6), (0.54, 0.6), (0.5, 0.68), (0.54, 0.68))  # 1 m apart
+APART = ((0.3, 0.5), (0.8, 0.5), (0.3, 0.9), (0.8, 0.9))
+TURNS = a_track(1, "car", CAR).at(0, 1.0, 0.7).to(3, 0.6, 0.7)
 
 STORIES: dict[str, tuple[str, dict[str, Any], tuple[Path, ...], list[str]]] = {
     "hidden by a post while it crosses": (
@@ -79,12 +102,40 @@ STORIES: dict[str, tuple[str, dict[str, Any], tuple[Path, ...], list[str]]] = {
     "a car stops for 61 seconds": (
         "stopped_vehicle", {"zone": "yard"}, (parked(61),), ["begin", "end"],
     ),
+    "a bus hides it for twenty seconds": (
+        "stopped_vehicle", {"zone": "yard"}, (parked(90).without(30, 50),), ["begin", "end"],
+    ),
     "unseen for two seconds in a zone": (
         "zone_entry", {"zone": "yard"}, (VISIT.without(5, 6.8),), ["begin", "end"],
     ),
     "unseen for one and a half in a zone": (
         "zone_entry", {"zone": "yard"}, (VISIT.without(5, 6.3),), ["begin", "end"],
     ),
+    "30 km/h where 20 are allowed": ("speed", FAST, (drives(30),), ["begin", "end"]),
+    "15 km/h where 20 are allowed": ("speed", FAST, (drives(15),), []),
+    "too fast, and brakes": ("speed", FAST, (drives(30, 0.6).stays(8),), ["begin", "end"]),
+    "a car comes up a one-way street": ("wrong_way", LANE, (drives(15),), ["begin", "end"]),
+    "a car comes down it": ("wrong_way", LANE, (TURNS.to(6, 0.0, 0.7),), []),
+    "it backs half a length to park": (
+        "wrong_way", LANE, (TURNS.to(5, 0.66, 0.7).stays(9).to(12, 0.0, 0.7),), [],
+    ),
+    "it turns round in it": ("wrong_way", LANE, (TURNS.to(7, 1.1, 0.7),), ["begin", "end"]),
+    "somebody walks across it": (
+        "wrong_way", LANE, (a_track().at(0, 0.5, 0.35).to(5, 0.5, 0.99),), [],
+    ),
+    "four where three are allowed": (
+        "occupancy", {"zone": "yard", "limit": 3}, people(*APART), ["begin", "end"],
+    ),
+    "three where three are allowed": (
+        "occupancy", {"zone": "yard", "limit": 3}, people(*APART[:3]), [],
+    ),
+    "a fourth is there for a moment": (
+        "occupancy", {"zone": "yard", "limit": 3},
+        (*people(*APART[:3]), a_track(9).at(8, 0.6, 0.3).to(10, 0.6, 0.5).to(12, 0.6, 0.3)), [],
+    ),
+    "four stand close together": ("crowding", CROWD, people(*TOGETHER), ["begin", "end"]),
+    "four stand far apart": ("crowding", CROWD, people(*APART), []),
+    "four walk by close together": ("crowding", CROWD, people(*TOGETHER, until=10), []),
 }  # fmt: skip
 
 
