@@ -77,7 +77,7 @@ class Annotator:
                 colour, thickness = (YELLOW, 2 * unit) if is_fresh else (SKY, unit)
                 cv2.rectangle(image, (left, top), (right, bottom), colour, thickness)
                 text = f"{step.tracks.label(row)} {track} {step.tracks.confidence[row]:.2f}"
-                _write(image, text, (left, top - 4 * unit), unit, colour)
+                write(image, text, (left, top - 4 * unit), unit, colour)
                 tail = self._tails.setdefault(track, deque(maxlen=TAIL))
                 tail.append(((left + right) // 2, bottom))
                 cv2.polylines(image, [np.asarray(tail, np.int32)], False, colour, unit)
@@ -86,11 +86,11 @@ class Annotator:
                 self._fired_by.pop(track, None)
         recent = [text for at, text in self._captions if pts - at <= CAPTION_S]
         for index, text in enumerate(recent):
-            _write(image, text, (6 * unit, (16 + 14 * index) * unit), unit, YELLOW)
+            write(image, text, (6 * unit, (16 + 14 * index) * unit), unit, YELLOW)
         clock = f"{step.frame.stamp.camera}  {pts:8.2f} s  frame {step.frame.stamp.index}"
-        _write(image, clock, (6 * unit, height - 6 * unit), unit, WHITE)
+        write(image, clock, (6 * unit, height - 6 * unit), unit, WHITE)
         if step.detections is None:
-            _write(image, "gate closed", (width - 90 * unit, height - 6 * unit), unit, ORANGE)
+            write(image, "gate closed", (width - 90 * unit, height - 6 * unit), unit, ORANGE)
         return image
 
     def _note(self, events: Sequence[Event], pts: float) -> None:
@@ -114,7 +114,7 @@ class Annotator:
     ) -> None:
         corners = _pixels(image, zone)
         cv2.polylines(image, [corners], True, colour, unit)
-        _write(image, name, (int(corners[0][0]) + 3, int(corners[0][1]) + 12 * unit), unit, colour)
+        write(image, name, (int(corners[0][0]) + 3, int(corners[0][1]) + 12 * unit), unit, colour)
 
     @staticmethod
     def _line(
@@ -132,8 +132,8 @@ class Annotator:
             image, np.rint(middle).astype(int).tolist(), np.rint(tip).astype(int).tolist(),
             colour, unit, tipLength=0.3,
         )  # fmt: skip
-        _write(image, "right", (int(tip[0]) + 3 * unit, int(tip[1]) + 4 * unit), unit, colour)
-        _write(image, name, (int(corners[0][0]), int(corners[0][1]) - 4 * unit), unit, colour)
+        write(image, "right", (int(tip[0]) + 3 * unit, int(tip[1]) + 4 * unit), unit, colour)
+        write(image, name, (int(corners[0][0]), int(corners[0][1]) - 4 * unit), unit, colour)
 
 
 def caption(event: Event) -> str:
@@ -171,9 +171,18 @@ def _tint(image: Image, corners: NDArray[np.int32], colour: tuple[int, int, int]
     cv2.addWeighted(tinted, 0.25, part, 0.75, 0, dst=part)
 
 
-def _write(
+def write(
     image: Image, text: str, at: tuple[int, int], unit: int, colour: tuple[int, int, int]
 ) -> None:
+    """Write a line that can be read on any ground.
+
+    Args:
+        image: (H, W, 3) uint8 BGR, changed.
+        text: ASCII.
+        at: Left end of the base line, in pixels; moved into the picture.
+        unit: Size; 1 for a picture 360 pixels high.
+        colour: BGR.
+    """
     x, y = max(at[0], 2), max(at[1], 10 * unit)
     # The edge is the same text moved: a thicker one has wider letters in newer OpenCV.
     edge = [(dx, dy, (0, 0, 0)) for dx in (-unit, 0, unit) for dy in (-unit, 0, unit)]

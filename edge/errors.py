@@ -15,6 +15,10 @@
       SinkError
         BrokerRefused          the broker answered, and said no
         OutboxError            the disk outbox cannot be used
+      EvidenceError            evidence cannot be kept, read, exported or delivered
+        DeliveryFailed         evidence did not reach the other side: worth a retry
+        EvidenceInvalid        a sidecar, a media file or an export is not what it should be
+        EvidenceUnmade         a clip or snapshot could not be made, or may not be
       MissingDependency        an optional library is not installed
 
 Each also inherits the built-in that fits, so a caller who knows only Python's own errors can
@@ -82,6 +86,22 @@ class BrokerRefused(SinkError, ConnectionRefusedError):
 
 class OutboxError(SinkError):
     """The disk outbox cannot be opened, read or written."""
+
+
+class EvidenceError(EdgeError, OSError):
+    """Evidence cannot be kept, read, exported or delivered."""
+
+
+class DeliveryFailed(EvidenceError, ConnectionError):
+    """Evidence did not reach the other side, or not as it was sent."""
+
+
+class EvidenceInvalid(EvidenceError, ValueError):
+    """A sidecar, a media file or an export is not what it should be."""
+
+
+class EvidenceUnmade(EvidenceError):
+    """A clip or snapshot could not be made, or its policy does not let it be made."""
 
 
 class MissingDependency(EdgeError, ImportError):

@@ -29,8 +29,17 @@ def write_atomically(file: Path, content: bytes, *, mode: int) -> None:
     except OSError:
         part.unlink(missing_ok=True)
         raise
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    sync_folder(file.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """See to it that the names in a folder survive a power cut.
+
+    Raises:
+        OSError: They may not.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)

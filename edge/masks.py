@@ -25,6 +25,10 @@ class Masks:
     def __init__(self, polygons: Iterable[Sequence[Point]] = ()) -> None:
         self._polygons = [np.asarray(polygon, np.float64) for polygon in polygons]
 
+    def __len__(self) -> int:
+        """How many there are; none is false."""
+        return len(self._polygons)
+
     def apply(self, frame: Frame) -> Frame:
         """A frame whose masked pixels are black; the frame given stays as it is.
 

@@ -84,6 +84,14 @@ class Pipeline:
         """A frame as everything here sees it."""
         return self._masks.apply(frame)
 
+    def look(self, frame: Frame) -> Detections:
+        """What is in a frame, masks applied, whatever the gate says; no rule hears of it.
+
+        Raises:
+            DetectorStalled: The engine gave no answer.
+        """
+        return self._detector.detect(frame)
+
     def stirs(self, seen: Frame | Packet) -> bool:
         """Whether a keyframe, or a packet that was not decoded, ends the idleness.
 

@@ -10,11 +10,27 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 
 from edge.packet import Packet
 
 LOSSLESS_AHEAD = 64
 """Packets a recording may be read ahead of its watcher: about two seconds of video."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Packets read without being taken.
+
+    Attributes:
+        packets: In decoding order; empty where none has come yet.
+        n_missed: Packets before them that are not kept any more; if any, they begin at a keyframe.
+        is_last: The ring is closed and nothing comes after them.
+    """
+
+    packets: tuple[Packet, ...]
+    n_missed: int
+    is_last: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +47,7 @@ class Taken:
 
 
 class Ring:
-    """Thread-safe for one appending and one taking thread.
+    """Thread-safe for one appending and one taking thread; any may read.
 
     Args:
         seconds: How much to keep; rounded up to whole GOPs.
@@ -129,6 +145,39 @@ class Ring:
             last = self._packets[self._next - 1 - self._first]
             self._next = taken[-min(n_keyframes, len(taken))]
             return last.dts - self._packets[self._next - self._first].dts
+
+    def keyframe_before(self, pts: float) -> int:
+        """Number of the newest keyframe shown at or before a stream time, for `read`.
+
+        Returns:
+            The oldest kept where all are later; where none is kept, the next one to come.
+        """
+        with self._changed:
+            found = self._keyframes[0] if self._keyframes else self._first
+            for number in self._keyframes:
+                if self._packets[number - self._first].pts <= pts:
+                    found = number
+            return found
+
+    def read(self, number: int, most: int) -> Cut:
+        """Read packets from a number on; nothing is taken, and nobody waits.
+
+        Args:
+            number: Of the first one wanted; the one after a cut is `number` + missed + read.
+            most: So many at most.
+        """
+        with self._changed:
+            n_missed = max(0, self._first - number)
+            begin = number + n_missed - self._first
+            packets = tuple(islice(self._packets, begin, begin + most))
+            is_last = self._is_closed and begin + len(packets) >= len(self._packets)
+            return Cut(packets, n_missed, is_last)
+
+    @property
+    def newest_dts(self) -> float | None:
+        """Stream time of the newest packet; None where none is kept."""
+        with self._changed:
+            return self._packets[-1].dts if self._packets else None
 
     @property
     def lag_s(self) -> float:

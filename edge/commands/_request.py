@@ -78,6 +78,23 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A clip that was made.
+
+    Attributes:
+        ref: Name of the file in the evidence.
+        sha256: Hex digest of its bytes.
+        begin: UTC of its first picture.
+        end: UTC of its last picture.
+    """
+
+    ref: str
+    sha256: str
+    begin: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks.
 
@@ -102,6 +119,9 @@ class Box(Protocol):
 
     def snapshot(self, camera: str, max_bytes: int) -> Picture:
         """The camera's next picture, masks applied, as a JPEG of at most so many bytes."""
+
+    def clip(self, camera: str, seconds: int, by: Caller) -> Kept:
+        """Keep the camera's last seconds as evidence."""
 
     def disarm(self, camera: str, rule: str, seconds: int, by: Caller, why: str) -> datetime:
         """Keep a rule's events back for so long; gives the end, UTC."""

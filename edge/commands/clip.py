@@ -1,8 +1,7 @@
-"""clip: keep the last seconds of a camera as evidence, and say where. Not in this release.
+"""clip: keep the last seconds of a camera as evidence, and say under which name.
 
-Raw packets carry what the privacy masks hide, so a clip may leave the ring only into a vault that
-redacts and forgets on time; this release has none. The verb is known, so that a control room gets
-an answer instead of silence.
+The clip itself never travels over MQTT. Where the policy lets none be made (privacy masks,
+`metadata_only`) the answer says so.
 """
 
 from __future__ import annotations
@@ -10,7 +9,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from edge import commands
-from edge.commands import Box, Caller, CommandFailed
+from edge.commands import Box, Caller
+from edge.message import Sha256, Timestamp
 from edge.options import Identifier
 
 
@@ -18,20 +18,24 @@ class Request(commands.Request):
     """Which camera, and how much."""
 
     camera: Identifier = Field(description="The camera's id.")
-    seconds: int = Field(default=10, ge=1, le=60, description="How much of the recent past.")
+    seconds: int = Field(
+        default=10,
+        ge=1,
+        le=60,
+        description="How much of the recent past, at least; as far as the box still holds it.",
+    )
 
 
 class Result(commands.Result):
-    """A reference into the evidence vault; the clip itself never travels over MQTT."""
+    """A reference into the evidence on the box."""
 
-    ref: str = Field(description="Name of the file in the evidence vault.")
-    sha256: str = Field(description="Hex digest of its bytes.")
+    ref: str = Field(description="Name of the file.")
+    sha256: Sha256 = Field(description="Hex digest of its bytes.")
+    begin: Timestamp = Field(description="UTC of its first picture.")
+    end: Timestamp = Field(description="UTC of its last picture.")
 
 
-def run(request: Request, caller: Caller, box: Box) -> Result:  # noqa: ARG001 - as every verb
-    """Refuse.
-
-    Raises:
-        CommandFailed: Always, in this release.
-    """
-    raise CommandFailed("clips are not available in this release: it keeps no evidence")
+def run(request: Request, caller: Caller, box: Box) -> Result:
+    """Keep it."""
+    kept = box.clip(request.camera, request.seconds, caller)
+    return Result(ref=kept.ref, sha256=kept.sha256, begin=kept.begin, end=kept.end)

@@ -17,6 +17,7 @@ from edge.config.problem import Finding, any_of, suggest
 from edge.config.schema import Appliance, Camera
 from edge.detections import ANY_LABEL
 from edge.detectors import DetectorOptions
+from edge.evidence.delivery import DeliveryOptions
 from edge.geometry import area, self_crossings
 from edge.options import Point
 
@@ -53,8 +54,19 @@ def check_appliance(
     if appliance.web is not None:
         yield Finding(("web",), "this release has no device page yet", _UNUSED, "warning")
     if appliance.storage.evidence is not None:
-        cause = "this release keeps no evidence clips yet"
-        yield Finding(("storage", "evidence"), cause, _UNUSED, "warning")
+        yield from _check_upload(appliance.storage.evidence.upload, folder, exists)
+
+
+def _check_upload(
+    upload: Mapping[str, DeliveryOptions], folder: Path, exists: Callable[[Path], bool]
+) -> Iterator[Finding]:
+    for name, options in upload.items():
+        for key in ("ca_file", "cert_file", "key_file"):
+            path = getattr(options, key, None)
+            if isinstance(path, Path) and not exists(folder / path):
+                remedy = "relative paths begin in the folder of appliance.yaml"
+                place = ("storage", "evidence", "upload", name, key)
+                yield Finding(place, f"there is no file {folder / path}", remedy)
 
 
 def check_camera(camera: Camera, folder: Path, exists: Callable[[Path], bool]) -> Iterator[Finding]:

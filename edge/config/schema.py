@@ -15,6 +15,8 @@ from edge.commands import Options as CommandOptions
 from edge.config.calibration import Calibration
 from edge.decoders import DecoderOptions
 from edge.detectors import DetectorOptions
+from edge.evidence.delivery import DeliveryOptions
+from edge.evidence.policy import Policy, PolicyChange
 from edge.gates import GateOptions
 from edge.options import Identifier, Options, Point, any_kind, kinds
 from edge.rules import Location, RuleOptions
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     AnyGate = GateOptions
     AnyTracker = TrackerOptions
     AnyRule = RuleOptions
+    AnyDelivery = DeliveryOptions
 else:
     AnySource = any_kind("edge.sources")
     AnyDecoder = _named("edge.decoders")
@@ -49,6 +52,7 @@ else:
     AnyGate = _named("edge.gates")
     AnyTracker = _named("edge.trackers")
     AnyRule = any_kind("edge.rules")
+    AnyDelivery = any_kind("edge.evidence.delivery")
 
 Version = Annotated[
     Literal[1],
@@ -72,15 +76,83 @@ class Outbox(Options):
     ] = 256
 
 
-class Evidence(Options):
-    """Clips kept on the box. Accepted and kept; this release does not act on it."""
+class Encryption(Options):
+    """Evidence encrypted at rest: a stolen disk shows nothing."""
+
+    key_name: Annotated[
+        Identifier,
+        Field(
+            description="Name of the systemd credential that holds the key of 32 bytes; without it "
+            "no evidence is kept.",
+            examples=["evidence-key"],
+        ),
+    ] = "evidence-key"
+
+
+Days = Annotated[int, Field(ge=1, le=3660)]
+Gib = Annotated[float, Field(gt=0, le=100_000)]
+
+
+class Evidence(Policy):
+    """Clips and snapshots kept on the box; without this block none are."""
 
     max_gib: Annotated[
-        float, Field(gt=0, le=100_000, description="Most disk space, in GiB.", examples=[20])
+        float,
+        Field(
+            gt=0,
+            le=100_000,
+            description="Most disk space, in GiB; beyond it the oldest goes first, what is on "
+            "legal hold never.",
+            examples=[20],
+        ),
     ] = 20
     keep_days: Annotated[
-        int, Field(ge=1, le=366, description="Days after which clips are deleted.", examples=[30])
+        int, Field(ge=1, le=366, description="Days after which it is erased.", examples=[30])
     ] = 30
+    keep_days_by_purpose: Annotated[
+        dict[str, Days],
+        Field(
+            default_factory=dict,
+            description="The same for rules of one purpose, by the words of its `purpose`.",
+            examples=[{"traffic management": 7}],
+        ),
+    ]
+    max_gib_per_camera: Annotated[
+        Gib | None, Field(description="Most disk space for each camera, in GiB.", examples=[5])
+    ] = None
+    max_gib_by_camera: Annotated[
+        dict[Identifier, Gib],
+        Field(
+            default_factory=dict,
+            description="The same for single cameras, by their ids.",
+            examples=[{"high-street-north": 8}],
+        ),
+    ]
+    min_free_gib: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=100_000,
+            description="What is to stay free on the disk, in GiB. Below it the oldest evidence is "
+            "erased, but for the last day's; where that is not enough, clean copies are no longer "
+            "made, below two thirds of it clips, below one third snapshots.",
+            examples=[1],
+        ),
+    ] = 1
+    encryption: Annotated[
+        Encryption | None,
+        Field(description="Encrypt it at rest.", examples=[{"key_name": "evidence-key"}]),
+    ] = None
+    upload: Annotated[
+        dict[Identifier, AnyDelivery],
+        Field(
+            default_factory=dict,
+            description="Where it is sent off the box, by name.",
+            examples=[
+                {"archive": {"kind": "s3", "url": "https://s3.example", "bucket": "evidence"}}
+            ],
+        ),
+    ]
 
 
 class Storage(Options):
@@ -95,7 +167,12 @@ class Storage(Options):
     ] = Path("/var/lib/edge")
     outbox: Annotated[Outbox, Field(description="Events not yet sent.")] = Outbox()
     evidence: Annotated[
-        Evidence | None, Field(description="Clips kept on the box; not used by this release.")
+        Evidence | None,
+        Field(
+            description="Clips and snapshots of alerts, kept on the box; without this block none "
+            "are.",
+            examples=[{"max_gib": 20, "keep_days": 30}],
+        ),
     ] = None
 
 
@@ -354,6 +431,14 @@ class Camera(Options):
             examples=[{"flats": [[0.0, 0.0], [0.3, 0.0], [0.3, 0.2], [0.0, 0.2]]}],
         ),
     ]
+    evidence: Annotated[
+        PolicyChange | None,
+        Field(
+            description="What this camera has otherwise than `storage.evidence`; any of its keys "
+            "on what is made and what is hidden.",
+            examples=[{"redaction": "figures", "metadata_only": False}],
+        ),
+    ] = None
     calibration: Annotated[
         Calibration | None,
         Field(

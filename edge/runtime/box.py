@@ -6,13 +6,16 @@ thread.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import datetime, timedelta, timezone
 
-from edge.commands import Caller, CommandFailed, Picture, Replay
-from edge.errors import SinkError
+from edge.commands import Caller, CommandFailed, Kept, Picture, Replay
+from edge.errors import EvidenceUnmade, SinkError
 from edge.event import RuleState
+from edge.evidence.witness import METADATA_ONLY
 from edge.runtime.arming import Disarming
 from edge.runtime.camera import Camera
 from edge.runtime.service import Service
@@ -20,8 +23,13 @@ from edge.sinks import Publisher
 from edge.sinks.mqtt import MqttSink
 from edge.snapshot import jpeg
 
+log = logging.getLogger("edge.commands")
+
 SNAPSHOT_S = 6.0
 """Longest wait for a picture: an idle camera is looked at once a keyframe, at most 2.5 s apart."""
+
+CLIP_S = 20.0
+"""Longest wait for a clip to be on the disk; one that is masked has to be coded anew."""
 
 
 class LocalBox:
@@ -50,6 +58,8 @@ class LocalBox:
             CommandFailed: There is no such camera, or it shows no picture.
         """
         watched = self._camera(camera)
+        if watched.policy.metadata_only:
+            raise CommandFailed(f"camera {camera}: {METADATA_ONLY}")
         frame = watched.next_picture(SNAPSHOT_S)
         if frame is None:
             status = watched.status
@@ -59,6 +69,27 @@ class LocalBox:
             )
         coded, size_wh = jpeg(frame, max_bytes)
         return Picture(coded, frame.stamp, size_wh)
+
+    def clip(self, camera: str, seconds: int, by: Caller) -> Kept:
+        """Keep the camera's last seconds as evidence.
+
+        Raises:
+            CommandFailed: There is no such camera, or its policy lets no clip be made, or it could
+                not be made.
+        """
+        watched = self._camera(camera)
+        if watched.policy.metadata_only:
+            raise CommandFailed(f"camera {camera}: {METADATA_ONLY}")
+        if watched.witness is None:
+            raise CommandFailed("this box keeps no evidence: set `storage: evidence`")
+        log.info("camera %s: a clip of the last %d s, asked for by %s", camera, seconds, by)
+        try:
+            made = watched.witness.past(seconds).result(CLIP_S)
+        except FutureTimeoutError:
+            raise CommandFailed(f"the clip was not made within {CLIP_S:.0f} s") from None
+        except EvidenceUnmade as exc:
+            raise CommandFailed(f"camera {camera}: {exc}") from exc
+        return Kept(made.ref, made.sha256, made.begin, made.end)
 
     def disarm(self, camera: str, rule: str, seconds: int, by: Caller, why: str) -> datetime:
         """Keep a rule's events back.

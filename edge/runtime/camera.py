@@ -13,13 +13,17 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 
 from edge.decoders import DecoderOptions, Picture
 from edge.errors import DetectorStalled, EdgeError, SinkError
 from edge.event import Event, RuleState
+from edge.evidence.policy import Policy
+from edge.evidence.witness import Witness
 from edge.frame import Frame, Stamp
 from edge.gates import Rate
-from edge.pipeline import Pipeline
+from edge.pipeline import Pipeline, Step
+from edge.redaction import NOBODY, people, redacted
 from edge.runtime.arming import Arming, Disarming
 from edge.runtime.attention import Attention
 from edge.runtime.reader import Feed, Reader
@@ -48,6 +52,8 @@ BLIND_S = 15.0
 """Packets that show no picture for this long are no watching either: longer than the keyframe
 interval of any camera but those that save bits at the price of their start."""
 
+DEFAULT_POLICY = Policy()
+
 
 @dataclass
 class Counters:
@@ -69,12 +75,13 @@ class Reports:
     """What a camera tells the rest of the box; each is called from its threads.
 
     Attributes:
-        emit: Takes each event; may raise `SinkError`.
+        emit: Takes each event and gives the message it became, where it became one; may raise
+            `SinkError`.
         status: Takes the camera's id and how it is, at every change.
         rule_state: Takes camera, rule and state, at every change.
     """
 
-    emit: Callable[[Event], None]
+    emit: Callable[[Event], bytes | None]
     status: Callable[[str, Status], None]
     rule_state: Callable[[str, str, RuleState], None]
 
@@ -93,6 +100,8 @@ class Camera:
         clock_doubt: Tells why the box's own UTC is in doubt; empty while it is not.
         disarmed: Rules that are disarmed from the start.
         storage_trouble: Tells why events are not safe on the disk; empty while they are.
+        policy: What its pictures may show, and whether there may be any.
+        witness: Makes evidence; None where none is kept.
     """
 
     def __init__(
@@ -108,6 +117,8 @@ class Camera:
         clock_doubt: Callable[[], str] = str,
         disarmed: Iterable[Disarming] = (),
         storage_trouble: Callable[[], str] = str,
+        policy: Policy = DEFAULT_POLICY,
+        witness: Witness | None = None,
     ) -> None:
         self.name = name
         self.counters = Counters()
@@ -123,6 +134,8 @@ class Camera:
         self._arming = Arming(disarmed)
         self._viewers = Viewers()
         self._storage_trouble = storage_trouble
+        self.policy = policy
+        self.witness = witness
         self._stopping = threading.Event()
         self._stamp = _now(name)  # of the last frame, to end incidents with
         self._n_steps = 0
@@ -164,6 +177,7 @@ class Camera:
             "headless": self.reader.n_headless,
             "disarmed": self._arming.n_withheld,
             **{name.removeprefix("n_"): value for name, value in asdict(self.counters).items()},
+            **(self.witness.figures() if self.witness is not None else {}),
         }
 
     @property
@@ -205,10 +219,23 @@ class Camera:
         self._send(self._arming.close(_now(self.name), reason))
         self._send(self._standing.close(_now(self.name), reason))
         self._report()
+        if self.witness is not None:
+            self.witness.close()
 
-    def next_picture(self, timeout_s: float) -> Frame | None:
-        """The next picture that is analysed, masks applied; None where none came in time."""
-        return self._viewers.ask(timeout_s)
+    def next_picture(self, timeout_s: float, *, is_redacted: bool = True) -> Frame | None:
+        """The next picture that is analysed, masks applied.
+
+        Args:
+            timeout_s: Longest wait.
+            is_redacted: With people hidden as its policy says: for everybody without the evidence
+                role.
+
+        Returns:
+            None where none came in time, and where the policy lets no picture out.
+        """
+        if self.policy.metadata_only:
+            return None
+        return self._viewers.ask(timeout_s, is_redacted=is_redacted)
 
     def slow(self, share: float) -> None:
         """Analyse this share of its configured rate from now on; below 1 it is said."""
@@ -256,6 +283,8 @@ class Camera:
     def _watch(self, feed: Feed) -> None:
         """Analyse one connection until it ends."""
         decoder = self._decoder.open(feed.stream)
+        if self.witness is not None:
+            self.witness.follow(feed)
         attention = Attention(self.name, feed.ring, decoder, self._pipeline)
         before = replace(self.counters)
         complaint = ""
@@ -312,10 +341,10 @@ class Camera:
             frame = picture.frame(self.name, self.counters.n_frames)
             self.counters.n_frames += 1
             self._stamp = frame.stamp
-            self._viewers.show(frame, self._pipeline.masked)
             try:
                 step = self._pipeline.step(frame)
             except DetectorStalled as exc:
+                self._viewers.show(partial(self._pipeline.masked, frame), lambda: None)
                 self.counters.n_stalled += 1
                 self._stalled_since = self._stalled_since or time.monotonic()
                 self._check(stalled=str(exc))
@@ -323,8 +352,24 @@ class Camera:
             self._stalled_since = None
             self._failure = ""
             self.counters.n_looked += step.detections is not None
-            self._send(self._arming.pass_on(step.events))
+            self._send(self._arming.pass_on(step.events), step)
+            self._show(step)
             self._check()
+
+    def _show(self, step: Step) -> None:
+        """Let those see it who wait for a picture."""
+
+        def hidden() -> Frame | None:
+            seen = step.detections
+            if seen is None and self.policy.redaction != "none":
+                try:
+                    seen = self._pipeline.look(step.frame)
+                except DetectorStalled:  # nobody knows who is in it
+                    return None
+            boxes = NOBODY if seen is None else people(seen)
+            return redacted(step.frame, boxes, self.policy.redaction)
+
+        self._viewers.show(lambda: step.frame, hidden)
 
     def _check(self, *, stalled: str = "") -> None:
         """Tell how the camera is; cheap enough for every frame."""
@@ -400,10 +445,10 @@ class Camera:
                 self._states[rule.name] = state
                 self._reports.rule_state(self.name, rule.name, state)
 
-    def _send(self, events: Iterable[Event]) -> None:
+    def _send(self, events: Iterable[Event], step: Step | None = None) -> None:
         for event in events:
             try:
-                self._reports.emit(event)
+                message = self._reports.emit(event)
                 self.counters.n_events += 1
             except SinkError as exc:
                 self.counters.n_unstored += 1
@@ -412,6 +457,18 @@ class Camera:
                 # A fault of ours must not keep the rest from being said, the ends at a stop least.
                 self.counters.n_unstored += 1
                 log.exception("camera %s: event %s not stored", self.name, event.kind)
+            else:
+                self._bear_witness(event, message, step)
+
+    def _bear_witness(self, event: Event, message: bytes | None, step: Step | None) -> None:
+        """Have evidence made of an event that was sent."""
+        if self.witness is None or message is None:
+            return
+        try:
+            self.witness.saw(event, message, step)
+        except Exception:
+            # A fault of ours in what proves an event must not keep the next one from being said.
+            log.exception("camera %s: no evidence of %s", self.name, event.kind)
 
 
 def _now(camera: str) -> Stamp:

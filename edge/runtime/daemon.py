@@ -27,6 +27,7 @@ from edge.metrics import exposition
 from edge.runtime import supervisor
 from edge.runtime.box import LocalBox
 from edge.runtime.desk import Desk
+from edge.runtime.keeping import Keeping
 from edge.runtime.memory import share_one_heap
 from edge.runtime.metrics import samples
 from edge.runtime.monitor import Monitor, MonitorUnavailable, Progress
@@ -76,13 +77,20 @@ class Daemon:
         cv2.setNumThreads(1)
         share_one_heap()
         publisher = _publisher(self._config)
+        keeping = Keeping(self._config.appliance.storage)
         try:
             n_ended = publisher.end_open("the appliance was restarted", datetime.now(timezone.utc))
             if n_ended:
                 log.warning("ended %d incidents that an earlier run left open", n_ended)
-            service = Service(self._config, publisher)
+            service = Service(
+                self._config,
+                publisher,
+                admit=keeping.refusal,
+                evidence_trouble=lambda: keeping.trouble,
+            )
             desk = Desk(LocalBox(service, publisher, self._ask_reload), publisher)
             monitor = self._monitor(service, publisher, desk)
+            keeping.start()
             service.start()
             self._note(publisher)
             desk.hear(self._config.appliance)
@@ -93,6 +101,7 @@ class Daemon:
             desk.close()
             service.stop("the appliance was stopped")
         finally:
+            keeping.close()
             publisher.close()
         log.info("stopped")
 

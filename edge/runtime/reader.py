@@ -46,11 +46,18 @@ class Reader:
         camera: The camera's id, for the log.
         source: How to reach it.
         wait: Seconds to wait after the n-th failure in a row.
+        keep_s: How much of the stream to hold, at least.
     """
 
     def __init__(
-        self, camera: str, source: SourceOptions, wait: Callable[[int], float] = back_off_s
+        self,
+        camera: str,
+        source: SourceOptions,
+        wait: Callable[[int], float] = back_off_s,
+        *,
+        keep_s: float = RING_SECONDS,
     ) -> None:
+        self._keep_s = max(RING_SECONDS, keep_s)
         self.n_packets = 0
         self._n_headless = 0  # of connections that ended
         self._ring: Ring | None = None
@@ -162,7 +169,7 @@ class Reader:
     def _read(self) -> None:
         """One connection, from opening to a recording's end or the error that broke it."""
         source = self._source.open(not_before=self._stream_time)
-        ring = Ring(seconds=RING_SECONDS, max_bytes=RING_BYTES, is_lossless=not source.is_live)
+        ring = Ring(seconds=self._keep_s, max_bytes=RING_BYTES, is_lossless=not source.is_live)
         self._ring = ring
         try:
             for number, packet in enumerate(source.packets()):

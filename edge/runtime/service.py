@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,12 @@ from edge.config.schema import Camera as CameraOptions
 from edge.detectors import Backend, Engine, Load, Models, NetworkOptions, open_engine
 from edge.errors import ModelMismatch
 from edge.event import RuleState
+from edge.evidence.policy import Policy
+from edge.evidence.recorder import Admit, Recorder, all_admitted
+from edge.evidence.vault import Record, unrecorded
+from edge.evidence.witness import Witness
 from edge.hardware import Sensors
+from edge.masks import Masks
 from edge.message import CameraStatus, Health, Origin, rule_status
 from edge.runtime.about import about, broker_health, retained_topics
 from edge.runtime.arming import Disarming
@@ -32,6 +37,9 @@ from edge.topics import camera_status_topic, is_level, rule_state_topic
 
 log = logging.getLogger("edge.service")
 
+HELD_S = 6.0
+"""Stream held beyond the pre-roll: a watcher may be 2 s behind, and a clip begins within 2 s."""
+
 
 def origin_of(config: Config) -> Origin:
     """Who speaks for a configuration."""
@@ -44,11 +52,23 @@ class Service:
     Args:
         config: What to do.
         publisher: Where everything said goes; it outlives this service.
+        record: Takes what goes into the audit log.
+        admit: Tells why no more evidence of a kind is taken for a camera; empty where it is.
+        evidence_trouble: Tells why evidence is not kept as configured; empty while it is.
     """
 
-    def __init__(self, config: Config, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        config: Config,
+        publisher: Publisher,
+        *,
+        record: Record = unrecorded,
+        admit: Admit = all_admitted,
+        evidence_trouble: Callable[[], str] = str,
+    ) -> None:
         self._config = config
         self._publisher = publisher
+        self._evidence_trouble = evidence_trouble
         self._origin = origin_of(config)
         storage = config.appliance.storage.path
         self._models = Models.on_this_machine(storage)
@@ -60,6 +80,13 @@ class Service:
         self._off: dict[str, Status] = {}
         self._clock = BoxClock()
         self._cooling = Cooling()
+        self._evidence = storage / "evidence"
+        self._recorder: Recorder | None = None
+        self._kept = config.appliance.storage.evidence  # a change waits for the next start
+        if self._kept is not None:
+            self._recorder = Recorder(
+                self._evidence, publisher.supplement, record=record, admit=admit
+            )
         self._started = time.monotonic()
 
     @property
@@ -141,6 +168,8 @@ class Service:
 
     def start(self) -> None:
         """Load the detectors, say what this box is, and begin to watch."""
+        if self._recorder is not None:
+            self._recorder.start()
         for name in self._detectors():
             self._engines[name] = self._open(name)
         self._watch(options for options in self._config.cameras if options.enabled)
@@ -262,6 +291,8 @@ class Service:
             camera.request_stop()
         for camera in self.cameras:
             camera.stop(reason)
+        if self._recorder is not None:
+            self._recorder.close()
         for engine, _ in self._engines.values():
             engine.close()
 
@@ -325,9 +356,11 @@ class Service:
 
     def _camera(self, options: CameraOptions) -> Camera:
         engine, degraded = self._engines[options.analyse.detector]
+        policy = self._policy(options)
         return Camera(
             options.camera,
-            Reader(options.camera, options.source),
+            # What is held must reach back over the pre-roll from a watcher that is behind.
+            Reader(options.camera, options.source, keep_s=policy.pre_seconds + HELD_S),
             pipeline_of(options, engine),
             decoder=options.analyse.decoder,
             fps=options.analyse.fps,
@@ -339,7 +372,26 @@ class Service:
                 for disarming in self._disarmed.get(options.camera, ())
                 if disarming.rule in {rule.name for rule in options.rules}
             ],
-            storage_trouble=lambda: self._publisher.trouble,
+            storage_trouble=lambda: self._publisher.trouble or self._evidence_trouble(),
+            policy=policy,
+            witness=self._witness(options, policy),
+        )
+
+    def _policy(self, options: CameraOptions) -> Policy:
+        """What is kept of a camera and hidden in its pictures."""
+        return (self._kept or Policy()).changed(options.evidence)
+
+    def _witness(self, options: CameraOptions, policy: Policy) -> Witness | None:
+        if self._recorder is None:
+            return None
+        return Witness(
+            options.camera,
+            self._recorder,
+            self._evidence,
+            origin=lambda: self._origin,
+            policy=policy,
+            masks=Masks(options.masks.values()),
+            purposes={rule.name: rule.purpose for rule in options.rules},
         )
 
     def _report_status(self, camera: str, status: Status) -> None:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from edge.event import Event
 from edge.sinks._encoding import decode
+from edge.sinks._kept import kept_events
 from edge.sinks._outbox import Outbox
 from edge.sinks._outlet import Outlet, SinkOptions
 from edge.sinks._post import Incoming, Post
@@ -54,5 +55,6 @@ __all__ = [
     "SinkOptions",
     "Subscriber",
     "decode",
+    "kept_events",
     "open_publisher",
 ]

@@ -104,6 +104,23 @@ def end(
     return _messages.insert(transaction, message)
 
 
+def supplement(
+    transaction: Transaction, message: EventMessage, evidence: Sequence[Evidence], reason: str
+) -> Stored:
+    """Queue what has become known of an event that was sent; opens and ends nothing."""
+    added = EventMessage.model_validate(
+        {
+            **message.model_dump(exclude={"objects", "n_objects", "direction", "lost"}),
+            "id": transaction.identifier(message.at),
+            "seq": transaction.tally.seq + 1,
+            "phase": "update",
+            "evidence": tuple(evidence) or None,
+            "reason": reason or None,
+        }
+    )
+    return _messages.insert(transaction, added)
+
+
 def opened(db: sqlite3.Connection) -> tuple[OpenIncident, ...]:
     """What has begun and not ended, oldest first."""
     rows = db.execute("SELECT camera, rule, kind, key, begin FROM incident").fetchall()

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edge.event import Event
-from edge.message import Evidence, Origin
+from edge.message import EventMessage, Evidence, Origin
 from edge.sinks import _bound, _history, _incidents, _messages
 from edge.sinks._database import MIB
 from edge.sinks._incidents import OpenIncident
@@ -129,6 +129,25 @@ class Outbox:
             return tuple(stored)
 
         return self._run(work)
+
+    def supplement(self, message: EventMessage, evidence: Sequence[Evidence], reason: str) -> None:
+        """Make durable what has become known of an event that was sent.
+
+        Args:
+            message: The event as it was sent.
+            evidence: Files that support it; may be empty.
+            reason: What else there is to say; may be empty.
+
+        Raises:
+            OutboxError: It is neither on disk nor in memory: the outbox is closed.
+        """
+
+        def work(transaction: Transaction) -> None:
+            _incidents.supplement(transaction, message, evidence, reason)
+            origin = Origin(message.site, message.node, message.config)
+            _bound.enforce(transaction, self._medium.bound, origin, message.at)
+
+        self._run(work)
 
     def end_open(self, reason: str, at: datetime, camera: str | None = None) -> tuple[Stored, ...]:
         """End what is open, because nobody will see it end.

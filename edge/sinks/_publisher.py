@@ -13,7 +13,16 @@ from datetime import datetime
 from pathlib import Path
 
 from edge.event import Event
-from edge.message import About, Evidence, Health, Message, Origin, OutboxHealth, encode
+from edge.message import (
+    About,
+    EventMessage,
+    Evidence,
+    Health,
+    Message,
+    Origin,
+    OutboxHealth,
+    encode,
+)
 from edge.sinks._outbox import MIB, Outbox, OutboxStats
 from edge.sinks._outlet import Outlet, SinkOptions
 from edge.topics import ABOUT, AUDIT, CONFIG
@@ -82,18 +91,38 @@ class Publisher:
             trouble=self._outbox.trouble or None,
         )
 
-    def emit(self, event: Event, evidence: Sequence[Evidence] = ()) -> None:
+    def emit(self, event: Event, evidence: Sequence[Evidence] = ()) -> bytes:
         """Make one event durable and show it.
 
         Args:
             event: What was decided.
             evidence: Files that support it; may be empty.
 
+        Returns:
+            The message it became, JSON.
+
         Raises:
             OutboxError: It is stored nowhere, because the publisher is closed. Count and report it.
             ValueError: The event has a name or time that no message can carry.
         """
-        self._outbox.append(event, self._origin, evidence)
+        stored = self._outbox.append(event, self._origin, evidence)
+        self._show()
+        return stored[-1].payload
+
+    def supplement(
+        self, message: EventMessage, evidence: Sequence[Evidence], reason: str = ""
+    ) -> None:
+        """Say what has become known of an event that was sent: an `update` of its incident.
+
+        Args:
+            message: The event as it was sent.
+            evidence: Files that support it; may be empty.
+            reason: What else there is to say; may be empty.
+
+        Raises:
+            OutboxError: It is stored nowhere, because the publisher is closed.
+        """
+        self._outbox.supplement(message, evidence, reason)
         self._show()
 
     def end_open(self, reason: str, at: datetime, camera: str | None = None) -> int:

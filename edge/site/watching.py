@@ -214,6 +214,7 @@ def _event_line(event: EventMessage, now: datetime, mark: str) -> Line:
         event.direction or "",
         who,
         event.reason or "",
+        " ".join(file.ref for file in event.evidence or ()),
         f"[{_span(age_s)} late]" if age_s > _LATE_S else "",
         mark,
     ]

@@ -140,13 +140,13 @@ class Appliance:
 
     def __init__(self, folder: Path) -> None:
         self._output = folder / "output.txt"
-        self._folder = folder
+        self.folder = folder
         self.start()
 
     def start(self) -> None:
         with self._output.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "edge", "run", "--config", str(self._folder)],
+                [sys.executable, "-m", "edge", "run", "--config", str(self.folder)],
                 stdout=output,
                 stderr=output,
             )

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def _configure(folder: Path, port: int, clip: Path, *, allow: tuple[str, ...] = 
         "site": "test",
         "node": "cabinet-001",
         "mqtt": {"url": f"mqtt://127.0.0.1:{port}"},
-        "storage": {"path": str(folder / "var")},
+        "storage": {"path": str(folder / "var"), "evidence": {"priorities": ["review"]}},
         "detectors": {"street": {"kind": "motion"}},
     }
     if allow:
@@ -179,10 +180,30 @@ def test_snapshot_is_masked_and_small(room: Room) -> None:
 
 
 def test_clip_says_that_it_cannot(room: Room) -> None:
-    """An answer, not silence."""
+    """An answer, not silence: this camera has a mask, and its packets would show what it hides."""
     answer = room.ask("clip", camera="yard")
     assert answer["outcome"] == "failed"
-    assert "not available in this release" in answer["why"]
+    assert "the camera has privacy masks, and masked_clips is withhold" in answer["why"]
+
+
+def test_an_event_s_pictures_follow_in_an_update(room: Room, box: Appliance) -> None:
+    """Same incident, their names and hashes, and why there is no clip; nothing begins or ends."""
+    assert eventually(lambda: room.of("line_crossed", "update"), 20), box.output
+    pulses = {event["id"]: event for event in room.of("line_crossed", "pulse")}
+    updates = room.of("line_crossed", "update")
+    (pictures, *_) = [event for event in updates if "evidence" in event]
+    pulse = pulses[pictures["incident"]]
+    assert (pictures["at"], pictures["rule"]) == (pulse["at"], pulse["rule"])
+    assert pictures["seq"] > pulse["seq"]
+    shown, clean = (one["ref"] for one in pictures["evidence"])
+    assert (shown, clean) == (f"{pulse['id']}.jpg", f"{pulse['id']}-clean.jpg")
+    for one in pictures["evidence"]:
+        (file,) = (box.folder / "var" / "evidence").glob(f"*/yard/{one['ref']}")
+        assert sha256(file.read_bytes()).hexdigest() == one["sha256"]
+    assert eventually(
+        lambda: any("masks" in e.get("reason", "") for e in room.of("line_crossed", "update"))
+    )
+    assert not room.of("line_crossed", "begin")
 
 
 def test_disarming_is_visible_keeps_quiet_and_ends(room: Room) -> None:
@@ -212,7 +233,7 @@ def test_disarming_outlives_a_reload_and_can_be_ended(room: Room, box: Appliance
     room.ask("disarm", camera="yard", rule="across", seconds=600)
     assert room.ask("reload")["ok"] is True, box.output
     assert eventually(lambda: len(room.of("rule_disarmed", "begin")) == 1)
-    file = box._folder / "cameras" / "yard.yaml"
+    file = box.folder / "cameras" / "yard.yaml"
     file.write_text(file.read_text().replace("fps: 8", "fps: 7"))
     assert room.ask("reload")["ok"] is True, box.output
     assert eventually(lambda: len(room.of("rule_disarmed", "begin")) == 2)
@@ -228,7 +249,7 @@ def test_disarming_outlives_a_reload_and_can_be_ended(room: Room, box: Appliance
 
 def test_reload_that_cannot_be_used_says_why(room: Room, box: Appliance, tmp_path: Path) -> None:
     """The configuration in force stays, and the answer names file and line."""
-    file = box._folder / "appliance.yaml"
+    file = box.folder / "appliance.yaml"
     good = file.read_text()
     try:
         file.write_text(good.replace("node: cabinet-001", "node: Cabinet 1"))

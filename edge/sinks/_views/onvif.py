@@ -65,6 +65,8 @@ class Onvif:
     def event(self, message: EventMessage, payload: bytes) -> Sequence[Post]:  # noqa: ARG002
         """The event of that name, or the property's new value; nothing where ONVIF has no name."""
         kind = message.kind
+        if message.phase == "update":  # ONVIF has no word for it: a crossing would happen twice
+            return []
         if kind in _MOMENTS:
             return [self._post(message, _MOMENTS[kind], _about(message.objects or ()))]
         if kind in _PROPERTIES:

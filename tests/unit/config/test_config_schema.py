@@ -91,7 +91,6 @@ def test_the_street_example_lacks_only_what_a_site_brings(monkeypatch: pytest.Mo
         "mqtt.ca_file",
         "mqtt.cert_file",
         "mqtt.key_file",
-        "storage.evidence",
         "web",
     ]
 

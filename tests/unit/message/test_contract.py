@@ -40,6 +40,18 @@ REPLIES: dict[str, Reply] = {
     "reply_reload": Reply(
         **WHO, verb="reload", ok=True, outcome="done", result={"config": "9b1e77aa"}
     ),
+    "reply_clip": Reply(
+        **WHO,
+        verb="clip",
+        ok=True,
+        outcome="done",
+        result={
+            "ref": "01a207bb-7f8b-7001-8203-040506070809.mp4",
+            "sha256": "3fa1c2d4" * 8,
+            "begin": "2026-11-23T09:27:27.923Z",
+            "end": "2026-11-23T09:27:38.083Z",
+        },
+    ),
     "reply_replay-since": Reply(
         **WHO, verb="replay-since", ok=True, outcome="done", result={"first": 7, "complete": True}
     ),

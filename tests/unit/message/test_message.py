@@ -50,6 +50,7 @@ from tests.unit.sinks.events_builder import AT, ORIGIN, crossing, stay
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "messages"
 ID = uuid7(unix_ms(AT), bytes(range(10)))
+ADDED = uuid7(unix_ms(AT), bytes(range(20, 30)))
 BEGAN = uuid7(unix_ms(AT) - 30_000, bytes(range(10, 20)))
 LOST_AT = Stamp("high-street-north", 0, 0.0, AT, 0)
 LOST = condition(
@@ -70,6 +71,20 @@ def message(event: Event, **changes: Any) -> EventMessage:
 MESSAGES: dict[str, Message] = {
     "line_crossed": message(
         crossing(), evidence=(Evidence(ref=f"{ID}.jpg", sha256="3fa1c2d4" * 8),)
+    ),
+    "line_crossed_update": message(
+        replace(crossing(), phase="update", objects=(), direction=None),
+        id=ADDED,
+        seq=48215,
+        evidence=(
+            Evidence(ref=f"{ID}.jpg", sha256="3fa1c2d4" * 8),
+            Evidence(ref=f"{ID}-clean.jpg", sha256="5be07a19" * 8),
+        ),
+    ),
+    "zone_entered_update": message(
+        replace(stay("update"), objects=(), reason="no clip: the camera has privacy masks"),
+        id=ADDED,
+        incident=BEGAN,
     ),
     "zone_entered_end": message(stay("end", reason="the track was lost"), incident=BEGAN),
     "camera_lost_begin": message(LOST),

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import OutboxError
+from edge.message import EventMessage, Evidence
 from edge.sinks._outbox import MIB, Outbox, Stored
 from tests.unit.sinks.events_builder import AT, ORIGIN, crossing, stay
 
@@ -86,6 +87,24 @@ def test_pulse_is_its_own_incident() -> None:
     assert [message["incident"] for message in bodies(outbox)] == [
         message["id"] for message in bodies(outbox)
     ]
+    outbox.close()
+
+
+def test_what_becomes_known_later_is_an_update_that_opens_and_ends_nothing() -> None:
+    """Of a pulse, of something open and of something over: same incident, next number."""
+    outbox = Outbox(None)
+    files = (Evidence(ref="a.jpg", sha256="3fa1c2d4" * 8),)
+    for phase in ("pulse", "begin", "end"):
+        event = crossing() if phase == "pulse" else stay(phase)
+        (stored,) = outbox.append(event, ORIGIN)
+        before = outbox.open_incidents()
+        sent = EventMessage.model_validate_json(stored.payload)
+        outbox.supplement(sent, files, "the clip ends here")
+        added = EventMessage.model_validate_json(outbox.pending(9)[-1].payload)
+        assert (added.phase, added.incident, added.seq) == ("update", sent.incident, sent.seq + 1)
+        assert (added.at, added.rule, added.priority) == (sent.at, sent.rule, sent.priority)
+        assert (added.evidence, added.reason, added.objects) == (files, "the clip ends here", None)
+        assert outbox.open_incidents() == before
     outbox.close()
 
 

@@ -163,6 +163,13 @@ def test_the_same_event_twice_counts_once() -> None:
     assert json.loads(post.payload)["Data"] == {"IsInside": False}
 
 
+def test_onvif_is_told_of_a_crossing_once() -> None:
+    """What follows in an update (evidence) is no second crossing, and nobody is inside anew."""
+    made = view("onvif")
+    assert len(made.event(DAY[0], b"")) == 1
+    assert made.event(DAY[0].model_copy(update={"phase": "update"}), b"") == []
+
+
 def test_a_rule_that_is_gone_is_gone_from_discovery() -> None:
     """Its topic is emptied, and only its."""
     kept: dict[str, bytes] = {}

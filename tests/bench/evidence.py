@@ -1,0 +1,298 @@
+"""What evidence costs: a clip, a snapshot, the detection beside eight clips, and memory.
+
+    python -m tests.bench.evidence --out tests/bench/results/NAME.json
+
+Ratios within one run, medians. The film is 1080p at 25 pictures and 4 Mbit/s, one keyframe every
+two seconds, made here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+from edge.decoders.software import SoftwareDecoder
+from edge.detectors import Models
+from edge.detectors.motion import Options as MotionOptions
+from edge.evidence import snapshot
+from edge.evidence.recorder import Recorder
+from edge.message import EventMessage
+from edge.packet import Packet, Stream
+from edge.redaction import people
+from edge.ring import Ring
+from edge.runtime.memory import share_one_heap
+from edge.site._usage import rss_bytes
+from tests.unit.evidence.scene import (
+    Feed,
+    Room,
+    a_step,
+    a_witness,
+    an_event,
+    packets_of,
+    sent,
+)
+
+SIZE_WH = (1920, 1080)
+FPS = 25
+BIT_RATE = 4_000_000
+
+
+def film(path: Path, seconds: int = 8) -> Path:
+    """A picture that drifts, with noise that keeps the coder at its bit rate."""
+    width, height = SIZE_WH
+    random = np.random.default_rng(1)
+    coarse: Any = random.integers(30, 220, (270, 480), np.uint8)
+    ground = cv2.resize(coarse, (width * 2, height * 2))
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.bit_rate = BIT_RATE
+        stream.options = {"preset": "ultrafast", "g": str(2 * FPS), "bf": "0", "sc_threshold": "0"}
+        stream.time_base = Fraction(1, FPS)
+        for index in range(seconds * FPS):
+            picture = np.full((height * 3 // 2, width), 128, np.uint8)
+            picture[:height] = ground[index : height + index, 2 * index : width + 2 * index]
+            frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+class Camera:
+    """A film that goes on for ever, in stream time."""
+
+    def __init__(self, stream: Stream, packets: Sequence[Packet]) -> None:
+        self.feed = Feed(stream, Ring(seconds=12.0, max_bytes=2**25))
+        self._packets = packets
+        self._length = packets[-1].pts + 1 / FPS
+        self._n = 0
+
+    def send(self, seconds: float) -> float:
+        """So much of it comes; gives the stream time after it."""
+        for _ in range(round(seconds * FPS)):
+            lap, number = divmod(self._n, len(self._packets))
+            packet, offset = self._packets[number], lap * self._length
+            self.feed.ring.append(replace(packet, pts=packet.pts + offset, dts=packet.dts + offset))
+            self._n += 1
+        return self._n / FPS
+
+
+def clip_cost(stream: Stream, packets: Sequence[Packet], folder: Path) -> dict[str, float]:
+    """Processor time of the thread that writes, while packets of one camera come as they do."""
+    camera = Camera(stream, packets)
+    recorder = Recorder(folder, Room().hear)
+    recorder.start()
+    witness = a_witness(recorder, folder, camera.feed)
+    camera.send(8.0)
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "evidence")
+
+    def share(seconds: float) -> float:
+        began, cpu, n = time.monotonic(), _thread_cpu_s(thread), 0
+        while (now := time.monotonic() - began) < seconds:
+            for _ in range(n, int(now * FPS)):
+                camera.send(1 / FPS)
+            n = int(now * FPS)
+            time.sleep(0.02)
+        return (_thread_cpu_s(thread) - cpu) / seconds
+
+    idle = share(10.0)
+    event = an_event("begin", key="1")
+    witness.saw(event, sent(event), None)
+    time.sleep(1.0)
+    busy = share(30.0)
+    began = time.perf_counter()
+    recorder.close()
+    return {
+        "of a core, no clip": round(idle, 5),
+        "of a core, one clip": round(busy, 5),
+        "limit": 0.01,
+        "s to close and sync a file of 30 s": round(time.perf_counter() - began, 3),
+    }
+
+
+def _thread_cpu_s(thread: threading.Thread) -> float:
+    """Processor seconds of a thread so far; 0.0 once it has ended."""
+    task = Path(f"/proc/self/task/{thread.native_id}/schedstat")
+    return int(task.read_text().split()[0]) * 1e-9 if task.exists() else 0.0
+
+
+def snapshot_cost(stream: Stream, packets: Sequence[Packet], folder: Path) -> dict[str, float]:
+    """Milliseconds at 1080p; what the watcher pays, and what is paid behind it."""
+    decoder = SoftwareDecoder(stream)
+    picture = [picture for packet in packets[:20] for picture in decoder.decode(packet)][-1]
+    step = a_step(1.0, picture.frame("gate", 0), boxes=[(800, 300, 1000, 900)])
+    event = an_event()
+    message = EventMessage.model_validate_json(sent(event))
+    hidden = people(step.detections) if step.detections is not None else None
+    assert hidden is not None
+    recorder = Recorder(folder, Room().hear)
+    recorder.start()
+    camera = Feed(stream, Ring(seconds=1.0, max_bytes=2**24))
+    camera.ring.append(packets[0])
+    witness = a_witness(recorder, folder, camera)
+    stored = [sent(event) for _ in range(15)]
+    costs: dict[str, Callable[[], object]] = {
+        "watcher, handing over": lambda: witness.saw(event, stored.pop(), step),
+        "behind it, what people see": lambda: snapshot.annotated(
+            step.frame, hidden, "heads", message
+        ),
+        "behind it, the clean copy": lambda: snapshot.clean(step.frame),
+    }
+    found = {}
+    for name, work in costs.items():
+        times = []
+        for _ in range(15):
+            began = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - began)
+            if name.startswith("watcher"):
+                time.sleep(0.1)  # more than 16 at once are refused
+        found[name] = round(statistics.median(times) * 1e3, 3)
+    recorder.close()
+    return {**found, "limit": 5.0}
+
+
+class Looking:
+    """Both cores busy: pictures decoded and looked at as fast as they can be."""
+
+    def __init__(self, stream: Stream, packets: Sequence[Packet]) -> None:
+        self._stream, self._packets = stream, packets
+        self._models = Models(())
+        self.n = [0, 0]
+        self.is_over = False
+        self._threads = [threading.Thread(target=self._look, args=(i,)) for i in range(2)]
+        for thread in self._threads:
+            thread.start()
+
+    def _look(self, mine: int) -> None:
+        engine = MotionOptions(kind="motion").engine(self._models, lambda load: load())
+        detector = engine.detector()
+        decoder = SoftwareDecoder(self._stream)
+        while not self.is_over:
+            decoder.reset()
+            for picture in (p for packet in self._packets for p in decoder.decode(packet)):
+                detector.detect(picture.frame("a", self.n[mine]))
+                self.n[mine] += 1
+
+    def close(self) -> None:
+        self.is_over = True
+        for thread in self._threads:
+            thread.join()
+
+
+def rate_beside_clips(stream: Stream, packets: Sequence[Packet], folder: Path) -> dict[str, Any]:
+    """Pictures decoded and looked at a second, all cores busy, without and with eight clips."""
+    cameras = [Camera(stream, packets) for _ in range(8)]
+    recorder = Recorder(folder, Room().hear)
+    recorder.start()
+    witnesses = [a_witness(recorder, folder, camera.feed) for camera in cameras]
+    looking = Looking(stream, packets)
+
+    def rate(seconds: float) -> float:
+        began, before, n = time.monotonic(), sum(looking.n), 0
+        while (now := time.monotonic() - began) < seconds:
+            for camera in cameras:
+                camera.send(int(now * FPS) / FPS - n / FPS)
+            n = int(now * FPS)
+            time.sleep(0.02)
+        return (sum(looking.n) - before) / (time.monotonic() - began)
+
+    rate(8.0)
+    rates: dict[str, list[float]] = {"without": [], "beside eight clips": []}
+    event = an_event("begin", key="1")
+    for _ in range(12):  # in pairs close together: the machine is shared
+        rates["without"].append(rate(2.5))
+        for witness in witnesses:
+            witness.saw(event, sent(event), None)
+        rates["beside eight clips"].append(rate(2.5))
+        for witness in witnesses:
+            witness.close()
+        rate(0.5)
+    looking.close()
+    recorder.close()
+    without, beside = (statistics.median(found) for found in rates.values())
+    ratios = [with_clips / alone for alone, with_clips in zip(*rates.values(), strict=True)]
+    return {
+        "pictures a second, without": round(without, 1),
+        "pictures a second, beside eight clips": round(beside, 1),
+        "ratio, median of pairs": round(statistics.median(ratios), 3),
+        "each": {name: [round(one, 1) for one in found] for name, found in rates.items()},
+    }
+
+
+def memory(stream: Stream, packets: Sequence[Packet], folder: Path) -> dict[str, Any]:
+    """MiB of the process over ten minutes of eight clips, twenty times as fast as they come."""
+    cameras = [Camera(stream, packets) for _ in range(8)]
+    recorder = Recorder(folder, Room().hear)
+    recorder.start()
+    witnesses = [a_witness(recorder, folder, camera.feed, most_seconds=7200) for camera in cameras]
+    for camera in cameras:
+        camera.send(12.0)
+    for witness in witnesses:
+        event = an_event("begin", key="1")
+        witness.saw(event, sent(event), None)
+    seen = []
+    for minute in range(1, 11):
+        for _ in range(15):
+            for camera in cameras:
+                camera.send(4.0)
+            time.sleep(0.25)
+        seen.append(round(rss_bytes() / 2**20, 1))
+        for old in folder.glob("*/*/*.mp4"):  # the vault's work, so that the disk does not fill
+            if minute > 1 and not old.name.startswith("."):
+                old.unlink()
+    recorder.close()
+    return {
+        "MiB after each minute": seen,
+        "growth over the last eight": round(seen[-1] - seen[1], 1),
+    }
+
+
+def main() -> None:
+    """Measure, print, keep."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--only", choices=("clip", "snapshot", "rate", "memory"), action="append")
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    share_one_heap()
+    wanted = arguments.only or ["clip", "snapshot", "rate", "memory"]
+    result: dict[str, Any] = {"machine": platform.processor() or platform.machine()}
+    if arguments.out and arguments.out.exists():
+        result = json.loads(arguments.out.read_text())
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        stream, packets = packets_of(film(folder / "film.mp4"))
+        length = packets[-1].pts + 1 / FPS
+        result["Mbit/s"] = round(sum(len(p.data) for p in packets) * 8 / length / 1e6, 2)
+        if "clip" in wanted:
+            result["clip"] = clip_cost(stream, packets, folder / "a")
+        if "snapshot" in wanted:
+            result["snapshot, ms"] = snapshot_cost(stream, packets, folder / "b")
+        if "rate" in wanted:
+            result["detection"] = rate_beside_clips(stream, packets, folder / "c")
+        if "memory" in wanted:
+            result["memory"] = memory(stream, packets, folder / "d")
+    text = json.dumps(result, indent=1) + "\n"
+    print(text, end="")
+    if arguments.out:
+        arguments.out.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
