@@ -13,12 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from edge.config import load
-from edge.runtime.box import LocalBox
 from edge.runtime.daemon import Daemon
 from edge.runtime.page import Page
-from edge.runtime.recent import Recent
 from edge.runtime.service import Service
-from edge.sinks import Publisher
 from tests.servers import eventually
 
 APPLIANCE = """\
@@ -55,9 +52,9 @@ class Opened(Daemon):
     page: Page
     service: Service
 
-    def _page(self, service: Service, publisher: Publisher, box: LocalBox, recent: Recent) -> Page:
+    def _page(self, service: Service, *others: Any) -> Page:
         self.service = service
-        self.page = super()._page(service, publisher, box, recent)
+        self.page = super()._page(service, *others)
         return self.page
 
 

@@ -8,12 +8,14 @@ camera; the runtime joins them. Parts:
     _folder   how it lies on disk          _log      the writer
     _verify   the checker                  _segment  one file of it
     _erase    personal parts               _witness  what signs beside the box
+    _inbox    what commands leave to be recorded
 """
 
 from __future__ import annotations
 
 from edge.audit._erase import erase
 from edge.audit._folder import FOLDER, log_keys, read
+from edge.audit._inbox import collect, leave
 from edge.audit._log import AuditLog
 from edge.audit._lookup import has_event, heard_cosignature, last_number
 from edge.audit._note import Head, PublicKey, parse_head, parse_key
@@ -44,12 +46,14 @@ __all__ = [
     "Refused",
     "Verdict",
     "Witness",
+    "collect",
     "decoded_proofs",
     "erase",
     "has_event",
     "head_in",
     "heard_cosignature",
     "last_number",
+    "leave",
     "log_keys",
     "offered",
     "parse_head",

@@ -6,9 +6,12 @@ import argparse
 import json
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from edge.audit import FOLDER as AUDIT
+from edge.audit import leave
 from edge.cli import FAILED, FINE
 from edge.cli._storage import STORAGE, add_storage
 from edge.config import Config, load
@@ -200,7 +203,7 @@ def _open(args: argparse.Namespace) -> int:
     with args.out.open("xb") as out:
         for chunk in vault.open(found[0]):
             out.write(chunk)
-    vault.record("evidence-viewed", {"ref": args.ref, "who": args.who, "why": args.why})
+    vault.record("evidence.viewed", {"ref": args.ref, "who": args.who, "why": args.why})
     _print(args, {"path": str(args.out)}, [f"{args.out}: {found[0].sidecar.bytes} bytes"])
     return FINE
 
@@ -287,7 +290,9 @@ def _vault(args: argparse.Namespace) -> Vault:
     """The vault of a configuration or a storage folder, with its key where it has one."""
     config: Config | None = load(args.config) if args.config is not None else None
     storage = config.appliance.storage.path if config else args.storage or STORAGE
-    return Vault(storage / "evidence", key=_key(args, config))
+    # The daemon may hold the log: what is done here is left for it to record.
+    record = partial(leave, storage / AUDIT)
+    return Vault(storage / "evidence", key=_key(args, config), record=record)
 
 
 def _key(args: argparse.Namespace, config: Config | None) -> Key | None:

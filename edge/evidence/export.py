@@ -176,7 +176,7 @@ def export(
         _discard(part)
     facts = {"out": str(out), "who": request.who, "why": request.why, "digest": digest}
     refs = [item.sidecar.ref for item in sound]
-    vault.record("evidence-exported", {**facts, "refs": refs})
+    vault.record("evidence.exported", {**facts, "refs": refs})
     return Exported(out, digest, len(sound), tuple(faults.values()))
 
 

@@ -1,6 +1,6 @@
 """Sealed: a media file encrypted at rest, so that a stolen disk shows nothing.
 
-Boundary: the only file that talks to `cryptography`. The form is STREAM (Hoang, Reyhanitabar,
+Boundary: the only file here that talks to `cryptography`. The form is STREAM (Hoang, Reyhanitabar,
 Rogaway, Vizar, CRYPTO 2015) over AES-256-GCM in chunks of 64 KiB, with a key for each file from
 HKDF-SHA256 over a random salt and the file's name: a chunk that was changed, left out, repeated,
 taken from another file or put elsewhere, and a file that was cut, are all found. Flat in memory.
@@ -15,12 +15,14 @@ import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
-from edge.errors import EvidenceError, EvidenceInvalid, InputError, MissingDependency
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from edge.errors import EvidenceError, EvidenceInvalid, InputError
 
 CHUNK = 64 << 10
 _TAG = 16
@@ -89,28 +91,8 @@ class Key:
             )
         return cls.read(Path(folder) / name)
 
-    def check(self) -> None:
-        """See that it can be used.
-
-        Raises:
-            MissingDependency: The library is not installed.
-        """
-        self.cipher(bytes(32), "")
-
     def cipher(self, salt: bytes, ref: str) -> AESGCM:
-        """The cipher of one file.
-
-        Raises:
-            MissingDependency: The library is not installed.
-        """
-        try:
-            from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-            from cryptography.hazmat.primitives.hashes import SHA256
-            from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-        except ImportError as exc:
-            raise MissingDependency(
-                "encrypted evidence needs `cryptography`: pip install 'edge-appliance[encryption]'"
-            ) from exc
+        """The cipher of one file."""
         derived = HKDF(SHA256(), KEY_BYTES, salt, _MAGIC + ref.encode()).derive(self._secret)
         return AESGCM(derived)
 
@@ -203,8 +185,6 @@ def plain(file: Path, key: Key | None, ref: str, offset: int = 0) -> Iterator[by
 
 
 def _opened(content: BinaryIO, cipher: AESGCM, file: Path, offset: int) -> Iterator[bytes]:
-    from cryptography.exceptions import InvalidTag
-
     # An offset at a chunk's end begins in it, so that the last chunk is always looked at.
     index, skip = divmod(max(offset - 1, 0), CHUNK)
     skip += min(offset, 1)

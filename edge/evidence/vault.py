@@ -32,7 +32,7 @@ from edge.files import write_atomically
 log = logging.getLogger("edge.evidence.vault")
 
 Record: TypeAlias = Callable[[str, Mapping[str, object]], None]
-"""What the audit log takes: a name such as `evidence-erased`, and what there is to say."""
+"""What the audit log takes: a name such as `evidence.erased`, and what there is to say."""
 
 ORPHAN_AFTER = timedelta(hours=1)
 """A media file that nothing was written to for so long, and without a sidecar, is a crash's."""
@@ -108,7 +108,7 @@ class Vault:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._lock():
             hold = self._holds.put(id_, who, why, now)
-        self.record("evidence-held", {"id": id_, "who": hold.who, "why": hold.why})
+        self.record("evidence.held", {"id": id_, "who": hold.who, "why": hold.why})
         return hold
 
     def release(self, id_: str, who: str, why: str) -> bool:
@@ -118,7 +118,7 @@ class Vault:
         with self._lock():
             was_held = self._holds.take_away(id_)
         if was_held:
-            self.record("evidence-released", {"id": id_, "who": who, "why": why})
+            self.record("evidence.released", {"id": id_, "who": who, "why": why})
         return was_held
 
     def erased(self) -> Iterator[Erasure]:
@@ -157,7 +157,7 @@ class Vault:
         mark = item.path.with_name(f"{item.path.name}{SENT}{name}")
         write_atomically(mark, json.dumps(said).encode() + b"\n", mode=MODE)
         facts = {"ref": item.sidecar.ref, "place": place, "sha256": item.sidecar.sha256}
-        self.record("evidence-sent", facts)
+        self.record("evidence.sent", facts)
 
     def sweep(self, now: datetime) -> int:
         """Take away what a crash left: media without a sidecar, and folders that are empty.
@@ -238,7 +238,7 @@ class Vault:
                     self._unwritten.pop(0)
             except OSError as exc:
                 log.error("%d erasures are not written down: %s", len(self._unwritten), exc)
-        self.record("evidence-erased", asdict(erasure))
+        self.record("evidence.erased", asdict(erasure))
 
     def _write_down(self, erasure: Erasure) -> None:
         if self._unwritten:

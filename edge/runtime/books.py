@@ -23,6 +23,7 @@ from edge.audit import (
     FOLDER,
     AuditLog,
     Head,
+    collect,
     has_event,
     heard_cosignature,
     last_number,
@@ -182,11 +183,22 @@ class Books:
         if self._log is None:
             self._open()
             return
+        self._collect()
         try:
             if self._log.attend() is not None:
                 self._publish()
         except AuditError as exc:
             _log.error("%s", exc)  # shown as trouble as well
+
+    def _collect(self) -> None:
+        """Record what commands have left."""
+        for file, kind, left in collect(self._folder):
+            self.record(kind, left)
+            try:
+                file.unlink()
+            except OSError as exc:
+                _log.error("%s is recorded and cannot be removed: %s", file, exc.strerror)
+                return
 
     def _offer(self, job: Callable[[], None]) -> bool:
         try:

@@ -104,7 +104,7 @@ class Daemon:
             )
             box = LocalBox(service, publisher, self._ask_reload)
             desk = Desk(box, publisher, books.record)
-            page = self._page(service, publisher, box, recent)
+            page = self._page(service, publisher, box, recent, books)
             monitor = self._monitor(service, publisher, desk)
             keeping.start()
             service.start()
@@ -135,12 +135,16 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, note)
 
-    def _page(self, service: Service, publisher: Publisher, box: LocalBox, recent: Recent) -> Page:
+    def _page(
+        self, service: Service, publisher: Publisher, box: LocalBox, recent: Recent, books: Books
+    ) -> Page:
         """The device page, not yet open."""
         editing = None
         if self._reload is not None:
             editing = Editing(self._config.folder, lambda: service.config, self._ask_reload)
-        return Page(LocalPanel(service, publisher, box, recent, editing))
+        return Page(
+            LocalPanel(service, publisher, box, recent, editing=editing, record=books.record)
+        )
 
     def _begin(self, books: Books, publisher: Publisher) -> None:
         """Record what begins to run; what it arms the service records."""

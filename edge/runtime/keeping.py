@@ -37,7 +37,6 @@ class Keeping:
         if evidence.encryption is not None:
             try:
                 self.key = Key.from_credentials(evidence.encryption.key_name)
-                self.key.check()
             except EdgeError as exc:
                 no_key = str(exc)
         clock = BoxClock()

@@ -18,6 +18,7 @@ from edge import __version__
 from edge.commands import Caller, CommandFailed
 from edge.config.schema import Camera as CameraOptions
 from edge.errors import EdgeError
+from edge.evidence.vault import Record
 from edge.evidence.witness import METADATA_ONLY
 from edge.pipeline import Step
 from edge.runtime import trial
@@ -54,6 +55,7 @@ class LocalPanel:
         box: The hands it shares with commands.
         recent: The last messages.
         editing: The cameras' files; None where there are none, as in the demo.
+        record: Takes what goes into the audit log.
     """
 
     def __init__(
@@ -62,8 +64,11 @@ class LocalPanel:
         publisher: Publisher,
         box: LocalBox,
         recent: Recent,
+        *,
         editing: Editing | None,
+        record: Record,
     ) -> None:
+        self._record = record
         self.overview = Overview(service, publisher)
         self._service = service
         self._box = box
@@ -216,6 +221,11 @@ class LocalPanel:
         """What a calibration gives."""
         self._options(camera)
         return calibrated(calibration)
+
+    def note_login(self, user: str, address: str, *, is_let_in: bool) -> None:
+        """Have it recorded that somebody logged in, or was refused."""
+        outcome = "ok" if is_let_in else "refused"
+        self._record("login", {"outcome": outcome, "who": user, "address": address})
 
     def disarm(self, camera: str, rule: str, minutes: float, why: str, by: Visitor) -> Json:
         """Keep a rule's events back."""

@@ -108,6 +108,9 @@ class Panel(Protocol):
     def calibrate(self, camera: str, calibration: Json) -> Json:
         """What a calibration gives."""
 
+    def note_login(self, user: str, address: str, *, is_let_in: bool) -> None:
+        """Have it recorded that somebody logged in, or was refused."""
+
     def disarm(self, camera: str, rule: str, minutes: float, why: str, by: Visitor) -> Json:
         """Keep a rule's events back for a time."""
 

@@ -105,9 +105,11 @@ class Login:
         if found is None:
             self._brake.wrong(time.monotonic(), *names)
             log.warning("login refused for %.64r from %s", user, address)
+            self._panel.note_login(user[:64], address, is_let_in=False)
             raise Refused(401, "no such user, or not their password")
         self._brake.right(*names)
         log.info("%s (%s) logged in as %s", found.name, address, found.role)
+        self._panel.note_login(found.name, address, is_let_in=True)
         answer = JSONResponse({})
         return self._with(answer, self._access.begin(found.name, found.role, answer, found.hash))
 

@@ -8,11 +8,11 @@ import { eventWords, span } from "./words.js";
 const MOST_MIB = 200;
 
 export function trialPanel(node, id, draft) {
-  const seconds = el("input", { type: "number", min: 5, max: 600, value: 60, inputmode: "numeric" });
+  const seconds = el("input", { type: "number", min: 5, max: 600, value: 10, inputmode: "numeric" });
   const clip = el("input", { type: "file", accept: "video/*,.mkv,.ts" });
   const outcome = el("div", { class: "outcome" });
   const buttons = [
-    button("Try on the last minutes", () => run("the last minutes", () => post(camera(id, "/try"), { ...draft.content(), seconds: Number(seconds.value) || 60 })), { class: "primary" }),
+    button("Try on what is kept", () => run("what is kept", () => post(camera(id, "/try"), { ...draft.content(), seconds: Number(seconds.value) || 10 })), { class: "primary" }),
     button("Try on the recording", () => upload(), { class: "primary" }),
   ];
   node.append(

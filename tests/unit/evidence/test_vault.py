@@ -51,7 +51,7 @@ def test_a_week_of_retention(tmp_path: Path) -> None:
             assert (ref in there) == (not is_old or sidecar.event == event_id(4))
     gone = {line.path.rpartition("/")[2] for line in vault.erased()}
     assert gone == set(kept) - set(refs(vault))
-    assert {facts["why"] for name, facts in told if name == "evidence-erased"} == {"days"}
+    assert {facts["why"] for name, facts in told if name == "evidence.erased"} == {"days"}
     days_left = {path.name for path in tmp_path.iterdir()} - {"holds", "erased"}
     assert min(days_left) == "2026-11-23"  # the one on hold
     assert "2026-11-24" not in days_left
