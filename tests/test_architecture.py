@@ -115,6 +115,7 @@ VENDORS = {
         "config/marks.py",
         "config/syntax.py",
         "detectors/_card.py",
+        "site/support.py",
     },
 }
 """One place talks to each vendor library; these are the places."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 
 from edge.cli import FINE, add_config
 from edge.runtime.daemon import serve
+from edge.runtime.journal import log_to_journal
 
 HELP = "watch: the daemon; SIGHUP reloads, SIGTERM drains and stops"
 EXAMPLE = "edge run --config /etc/edge"
@@ -21,10 +21,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run until stopped."""
-    logging.basicConfig(
-        level=logging.DEBUG if args.verbose else logging.INFO,
-        format="%(levelname)s %(name)s: %(message)s",  # the journal adds the time
-        stream=sys.stderr,
-    )
+    log_to_journal(logging.DEBUG if args.verbose else logging.INFO)
     serve(args.config)
     return FINE

@@ -97,6 +97,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("edge_broker_acknowledged_total", "counter", "Messages confirmed.", ("place",)),
     Family("edge_broker_unheard_total", "counter", "Events nobody was subscribed to.", ("place",)),
     Family("edge_commands_total", "counter", "Commands, by what became of them.", ("outcome",)),
+    Family("edge_log_held_back_total", "counter", "Lines of the log its rate limit held back."),
     Family("edge_disk_free_bytes", "gauge", "Free where storage.path is."),
     Family("edge_disk_bytes", "gauge", "Size of that file system."),
     Family("edge_temperature_celsius", "gauge", "By the kernel's thermal zones.", ("zone",)),

@@ -9,6 +9,7 @@ from edge import __version__
 from edge.hardware import Sensors
 from edge.metrics import CAMERA_COUNTERS, STATES, Sample
 from edge.runtime.camera import Camera
+from edge.runtime.journal import held_back
 from edge.runtime.service import Service
 from edge.sinks import Publisher
 from edge.sinks.mqtt import MqttSink
@@ -40,6 +41,7 @@ def samples(
             yield from _broker(outlet)
     for outcome, n in sorted(commands.items()):
         yield Sample("edge_commands_total", n, (outcome,))
+    yield Sample("edge_log_held_back_total", held_back())
     try:
         disk = shutil.disk_usage(service.storage)
     except OSError:

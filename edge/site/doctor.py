@@ -17,7 +17,9 @@ from edge.config import Config
 from edge.config.schema import Camera
 from edge.detectors import Models
 from edge.errors import SourceError
+from edge.hardware import Sensors, read_sensors
 from edge.runtime.clock import OLDEST, is_synchronised, utc_now
+from edge.runtime.cooling import STEPS
 from edge.runtime.service import origin_of
 from edge.sinks.mqtt import probe
 from edge.site._check import Check, Level
@@ -46,6 +48,7 @@ def examine(config: Config) -> Iterator[Check]:
     yield from brokers(config)
     yield _disk(config)
     yield _clock()
+    yield temperature(read_sensors())
 
 
 def _configuration(config: Config) -> Iterator[Check]:
@@ -152,6 +155,28 @@ def _disk(config: Config) -> Check:
             "free some space, or lower storage.outbox.max_mib",
         )
     return Check("disk", "green", found)
+
+
+def temperature(sensors: Sensors) -> Check:
+    """How hot the box is, and how far from where its kernel throttles."""
+    if not sensors.celsius:
+        return Check("temperature", "green", "no sensor of this machine can be read")
+    zone = max(sensors.celsius, key=lambda name: sensors.celsius[name])
+    found = f"{zone} {sensors.celsius[zone]:.0f} C"
+    if sensors.power_mode:
+        found += f", power mode {sensors.power_mode}"
+    headroom = sensors.headroom_celsius
+    if headroom is None:
+        return Check("temperature", "green", found)
+    found += f", {headroom:.0f} C below where the kernel throttles"
+    if headroom >= STEPS[0][0]:
+        return Check("temperature", "green", found)
+    return Check(
+        "temperature",
+        "red" if headroom < STEPS[-1][0] else "amber",
+        f"{found}; fewer pictures are analysed until it cools",
+        "clean fan and filter, shade the cabinet, or lower the power mode (sudo nvpmodel -m N)",
+    )
 
 
 def _clock() -> Check:
