@@ -11,11 +11,13 @@
         CardInvalid            a model card that cannot be used
         ModelMissing           no weights on the search path
         ModelMismatch          weights whose SHA-256 or tensors are not the card's
+        ModelRefused           the policy does not admit it
       DetectorStalled          the engine did not answer in time: never an empty scene
       SinkError
         BrokerRefused          the broker answered, and said no
         OutboxError            the disk outbox cannot be used
       EvidenceError            evidence cannot be kept, read, exported or delivered
+        DeliveryFailed         evidence did not reach the other side: worth a retry
         EvidenceInvalid        a sidecar, a media file or an export is not what it should be
         EvidenceUnmade         a clip or snapshot could not be made, or may not be
       MissingDependency        an optional library is not installed
@@ -71,6 +73,10 @@ class ModelMismatch(ModelError, ValueError):
     """The file is not what its card says: other hash, other tensors."""
 
 
+class ModelRefused(ModelError, PermissionError):
+    """The operator's policy does not admit this model."""
+
+
 class DetectorStalled(EdgeError, TimeoutError):
     """The engine did not answer within its deadline, or failed while running."""
 
@@ -93,6 +99,10 @@ class AuditError(EdgeError, OSError):
 
 class EvidenceError(EdgeError, OSError):
     """Evidence cannot be kept, read, exported or delivered."""
+
+
+class DeliveryFailed(EvidenceError, ConnectionError):
+    """Evidence did not reach the other side, or not as it was sent."""
 
 
 class EvidenceInvalid(EvidenceError, ValueError):

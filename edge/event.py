@@ -119,6 +119,7 @@ class RuleState:
         is_armed: It reports now; False outside of its schedule.
         n_withheld: What its schedule or cool-down kept from being reported, so far.
         disarmed_until: UTC until when its events are kept back; None while it is armed.
+        refused: Why the policy does not let it arm; empty while it does.
     """
 
     is_active: bool
@@ -126,6 +127,7 @@ class RuleState:
     is_armed: bool = True
     n_withheld: int = 0
     disarmed_until: datetime | None = None
+    refused: str = ""
 
 
 def sightings(tracks: Tracks, rows: Sequence[int]) -> tuple[Sighting, ...]:

@@ -72,6 +72,10 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=0)]
 Words = Annotated[str, AfterValidator(shortened)]
 NodeState: TypeAlias = Literal["online", "stopped", "lost"]
+Trial: TypeAlias = Annotated[
+    Literal["laboratory"] | None,
+    Field(description="The box is for trying things out: act on nothing it says. Else absent."),
+]
 Watching: TypeAlias = Literal["watching", "degraded", "lost", "disabled"]
 
 
@@ -152,6 +156,7 @@ class EventMessage(Message):
     lost: LostMessages | None = Field(
         default=None, description="For `events_dropped`: what a full outbox threw away."
     )
+    profile: Trial = None
 
 
 class NodeStatus(Message):
@@ -169,6 +174,7 @@ class NodeStatus(Message):
         default=None, description="For `lost`: when the connection that broke had been made."
     )
     insecure: bool = Field(description="Events travel in clear text off the box.")
+    profile: Trial = None
 
 
 class ModelAbout(Message):
@@ -196,6 +202,32 @@ class RuleAbout(Message):
     purpose: str | None = Field(default=None, description="What it is for, in words.")
 
 
+class RefusalAbout(Message):
+    """Something that was not admitted."""
+
+    what: str = Field(description="`detector NAME`, or `rule CAMERA/RULE`.")
+    why: Words
+
+
+class PolicyAbout(Message):
+    """What governs this box, and what it keeps back."""
+
+    state: Literal["ungoverned", "governed", "laboratory"] = Field(
+        description="`ungoverned`: there is no policy, and nothing is kept back."
+    )
+    sha256: Sha256 | None = Field(default=None, description="Of policy.yaml.")
+    signed_by: dict[str, str] | None = Field(
+        default=None, description="Approvers whose signature is right: key and UTC, by name."
+    )
+    deployment: str | None = None
+    review: str | None = Field(default=None, description="Last day of the deployment.")
+    due: tuple[Words, ...] | None = Field(
+        default=None, description="What has to be reviewed soon, in words."
+    )
+    n_refused: Count = Field(default=0, description="How much was not admitted; some is listed.")
+    refused: tuple[RefusalAbout, ...] | None = None
+
+
 class About(Message):
     """What this box is and runs. Retained; resolves every short hash in its events."""
 
@@ -207,6 +239,10 @@ class About(Message):
     config: Sha256 = Field(description="Events carry its first eight digits.")
     cameras: tuple[CameraAbout, ...]
     rules: tuple[RuleAbout, ...]
+    policy: PolicyAbout | None = Field(
+        default=None, description="What governs this box; absent from nodes that know no policies."
+    )
+    profile: Trial = None
 
 
 class ConfigProblem(Message):
@@ -233,6 +269,7 @@ class ConfigNotice(Message):
     at: Timestamp = Field(description="When it was taken up, or the new files were refused.")
     n_problems: Count = Field(description="Errors in the files; the first few are listed.")
     problems: tuple[ConfigProblem, ...] | None = None
+    profile: Trial = None
 
 
 class CameraStatus(Message):
@@ -245,6 +282,7 @@ class CameraStatus(Message):
     state: Watching
     since: Timestamp
     why: Words | None = None
+    profile: Trial = None
 
 
 class RuleStatus(Message):
@@ -267,6 +305,10 @@ class RuleStatus(Message):
     disarmed_until: Timestamp | None = Field(
         default=None, description="Its events are kept back until then; absent while it is armed."
     )
+    refused: Words | None = Field(
+        default=None, description="Why the policy does not let it arm; absent while it does."
+    )
+    profile: Trial = None
 
 
 class OutboxHealth(Message):
@@ -373,6 +415,7 @@ class Health(Message):
         default=None, description="Commands since the start, by what became of them."
     )
     cameras: dict[str, dict[str, int | float]] = Field(description="Counters by camera.")
+    profile: Trial = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,11 +426,13 @@ class Origin:
         site: The site's id.
         node: The box's id, unique among all boxes of one broker.
         config: Full SHA-256 of the configuration in force.
+        profile: `laboratory` where what it says is a trial.
     """
 
     site: str
     node: str
     config: str
+    profile: Trial = None
 
 
 def compose(
@@ -437,6 +482,7 @@ def compose(
         evidence=tuple(evidence) or None,
         reason=event.reason or None,
         lost=lost_messages(event.lost) if event.lost is not None else None,
+        profile=origin.profile,
     )
     return _fitted(message)
 
@@ -477,9 +523,11 @@ def rule_status(origin: Origin, camera: str, rule: str, state: RuleState) -> Rul
         rule=rule,
         active=state.is_active,
         count=state.count,
-        armed=state.is_armed and state.disarmed_until is None,
+        armed=state.is_armed and state.disarmed_until is None and not state.refused,
         withheld=state.n_withheld,
         disarmed_until=state.disarmed_until,
+        refused=state.refused or None,
+        profile=origin.profile,
     )
 
 

@@ -13,9 +13,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
-from typing import Annotated, ClassVar, Union
+from typing import Annotated, Any, ClassVar, Union
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")]
 """A name that may stand in an MQTT topic level: a-z, 0-9 and `-`, at most 32 characters."""
@@ -29,6 +31,26 @@ class Options(BaseModel):
     """Strict, frozen base of everything read from YAML: unknown keys are errors."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Let editors and the reference explain each key, also those that explain themselves."""
+        schema = handler(core_schema)
+        block = handler.resolve_ref_schema(schema)
+        for key, value in block.get("properties", {}).items():
+            if key == "kind" and "description" not in value:
+                value["description"] = "Which kind this is. " + (cls.__doc__ or "").split("\n")[0]
+            if "examples" not in value and (example := _example(value)) is not None:
+                value["examples"] = [example]
+        return schema
+
+
+def _example(value: JsonSchemaValue) -> Any:
+    """What to write for a key that names no example: its default, or the first it takes."""
+    choices = [value.get("const"), value.get("default"), *value.get("enum", ())[:1]]
+    return next((choice for choice in choices if choice is not None), None)
 
 
 @cache

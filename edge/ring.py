@@ -115,6 +115,11 @@ class Ring:
             self._changed.notify_all()
             return taken
 
+    def kept(self) -> tuple[Packet, ...]:
+        """Everything there is now, from a keyframe on; empty before the first one."""
+        with self._changed:
+            return tuple(self._packets)
+
     def skip_to_newest_keyframe(self) -> int:
         """Let the taker go on at the newest keyframe not yet taken; newest wins.
 

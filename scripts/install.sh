@@ -12,7 +12,7 @@
 set -eu
 root=/opt/edge etc=/etc/edge state=/var/lib/edge units=/etc/systemd/system
 here=$(cd "$(dirname "$0")" && pwd -P)
-bundle='' action=install dry='' start=yes purge=''
+bundle='' action=install dry='' start=yes purge='' keep=''
 
 say() { echo "$*" >&2; }
 die() {
@@ -40,6 +40,7 @@ while [ $# -gt 0 ]; do
         ;;
     --uninstall) action=uninstall ;;
     --purge) purge=yes ;;
+    --keep-package) keep=yes ;; # dpkg removes its own files
     --dry-run) dry=yes ;;
     --no-start) start='' ;;
     -h | --help)
@@ -65,7 +66,12 @@ uninstall() {
     done
     run rm -rf "$units/edge.service.d/back-off.conf" "$units/edge.service.d/credentials.conf"
     [ ! -d "$units/edge.service.d" ] || run rmdir "$units/edge.service.d" 2>/dev/null || true
-    run rm -rf "$root" /var/lib/edge-updates "$etc/example"
+    if [ -n "$keep" ]; then
+        run find "$root" -mindepth 1 -maxdepth 1 ! -name package -exec rm -rf {} +
+        run rm -rf /var/lib/edge-updates "$etc/example"
+    else
+        run rm -rf "$root" /var/lib/edge-updates "$etc/example"
+    fi
     [ "$(readlink /usr/local/bin/edge 2>/dev/null || true)" != "$root/current/bin/edge" ] || run rm -f /usr/local/bin/edge
     if systemd_runs; then run systemctl daemon-reload; fi
     if [ -n "$purge" ]; then

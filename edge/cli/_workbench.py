@@ -9,15 +9,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from edge.cli import FAILED, FINE
+from edge.cli import FAILED, FINE, _comparison
 from edge.cli._storage import add_into, add_storage, into_of, models_of
 from edge.detections import Detections
 from edge.detectors import Card, Models
 from edge.errors import InputError
+from edge.oversight.comparison import MARGIN, compare
 from edge.workbench import engines, pictures
 from edge.workbench.annotations import Annotations, Score
 from edge.workbench.compare import Agreement, agreement
-from edge.workbench.evaluate import detect_all, evaluate, measured
+from edge.workbench.conditions import PERSON, looked
+from edge.workbench.evaluate import detect_all, measured
 from edge.workbench.pin import pin as pin_weights
 
 N_CALIBRATION = 40
@@ -31,7 +33,7 @@ def arguments(actions: Any) -> None:
     """Declare the actions and their arguments."""
     scoring = actions.add_parser(
         "eval",
-        help="mean average precision on annotated pictures, by class and by size",
+        help="mean average precision on annotated pictures, and who or what is missed more often",
         epilog="example: edge model eval yolox-nano --images val2017 --annotations instances.json",
     )
     _add_engine(scoring)
@@ -45,6 +47,29 @@ def arguments(actions: Any) -> None:
     )
     scoring.add_argument(
         "--dataset", metavar="TEXT", help="what the pictures are (default: the folder's name)"
+    )
+    scoring.add_argument(
+        "--class",
+        dest="label",
+        metavar="LABEL",
+        help="whose miss rate is compared by condition and annotated group (default: person)",
+    )
+    scoring.add_argument(
+        "--confidence",
+        type=float,
+        default=0.35,
+        metavar="C",
+        help="at which it counts as found: the one of the deployment (default: 0.35)",
+    )
+    scoring.add_argument(
+        "--margin",
+        type=float,
+        default=MARGIN,
+        metavar="D",
+        help=f"smallest difference of miss rates that matters (default: {MARGIN})",
+    )
+    scoring.add_argument(
+        "--public", action="store_true", help="no figure of fewer than 30 objects, for publication"
     )
     scoring.add_argument("--json", action="store_true", help="with the entry for the card")
     scoring.set_defaults(act=_eval)
@@ -138,11 +163,15 @@ def _positive(text: str) -> int:
 
 
 def _eval(args: argparse.Namespace) -> int:
+    for name, share in (("--confidence", args.confidence), ("--margin", args.margin)):
+        if not 0 < share < 1:
+            raise InputError(f"{name}: expected a number between 0 and 1, got {share:g}")
     models = models_of(args)
     card = models.card(args.name)
     annotations = Annotations(args.annotations)
     with engines.opened(args.engine, args.name, models, precision=args.precision) as engine:
-        score = evaluate(engine, annotations, args.images, _progress)
+        found = detect_all(engine, annotations.pictures(args.images), _progress)
+        score = annotations.score(found)
         entry = measured(
             card,
             engine,
@@ -151,10 +180,24 @@ def _eval(args: argparse.Namespace) -> int:
             precision=args.precision,
             dataset=args.dataset or f"{args.images.resolve().name}, {score.n_pictures} pictures",
         )
+    factors = compare(
+        looked(args.annotations, found, args.confidence, args.label), margin=args.margin
+    )
     if args.json:
-        print(json.dumps({"measured": entry, **asdict(score)}, indent=2))
+        shown = _comparison.plain(factors, is_public=args.public)
+        compared = {
+            "class": args.label or PERSON,
+            "confidence": args.confidence,
+            "margin": args.margin,
+            "factors": shown,
+        }
+        print(json.dumps({"measured": entry, **asdict(score), "miss_rates": compared}, indent=2))
     else:
         _print_score(score, str(engine.model))
+        if factors:
+            _comparison.print_factors(
+                factors, args.label or PERSON, args.margin, is_public=args.public
+            )
     return FINE
 
 

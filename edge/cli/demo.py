@@ -6,12 +6,13 @@ import argparse
 import json
 import logging
 import os
+import socket
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -73,7 +74,9 @@ def run(args: argparse.Namespace) -> int:
 
     with tempfile.TemporaryDirectory(prefix="edge-demo-") as storage, DemoBroker() as broker:
         try:
-            config = setting(source, Path(storage), broker.port, is_street=args.url is None)
+            listen = _listen()
+            is_street = args.url is None
+            config = setting(source, Path(storage), broker.port, is_street=is_street, listen=listen)
         except ValidationError as exc:
             # `from None`: pydantic quotes the address, password included.
             raise InputError(f"URL: {exc.errors(include_input=False)[0]['msg']}") from None
@@ -85,11 +88,21 @@ def run(args: argparse.Namespace) -> int:
                 timer.daemon = True  # an interrupt need not wait for it
                 timer.start()
             print(f"watching {config.cameras[0].source.address}; events come back over MQTT from")
-            print(f"  mqtt://127.0.0.1:{broker.port}  topic {ROOT}/v1/#", flush=True)
+            print(f"  mqtt://127.0.0.1:{broker.port}  topic {ROOT}/v1/#")
+            print(f"the device page is at http://{listen}/", flush=True)
+            print('  each says "profile":"laboratory": this is a trial', flush=True)
             daemon.run()
             time.sleep(0.5)  # the last messages are on their way back from the broker
     print(f"{n_events} events" + ("" if n_events else ": nothing was seen to cross or enter"))
     return FINE if n_events else FAILED
+
+
+def _listen() -> str:
+    """The page's usual address, or a free port where somebody has it."""
+    for port in (8080, 0):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)) as free:
+            return f"127.0.0.1:{free.getsockname()[1]}"
+    raise InputError("no port of 127.0.0.1 is free for the device page")
 
 
 def _fetch_weights(*, offline: bool) -> None:

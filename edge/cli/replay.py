@@ -17,10 +17,10 @@ from edge.config.schema import Camera
 from edge.detectors import Models, open_engine, unbatched
 from edge.errors import InputError
 from edge.event import Event
-from edge.message import Origin
 from edge.pipeline import Step
 from edge.runtime.recorded import SUFFIX, TracksFile, header, row
 from edge.runtime.replay import camera_named, digest_of, judged, repeatable, steps
+from edge.runtime.service import origin_of
 from edge.runtime.wiring import scene_of
 from edge.sinks import Outbox
 from edge.site.film import Film
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     """Replay."""
     config = load(args.config)
     options = camera_named(config, args.camera)
-    origin = Origin(config.appliance.site, config.appliance.node, config.sha256)
+    origin = origin_of(config)
     if args.tracks_out and args.tracks_out.suffix != SUFFIX:
         raise InputError(f"--tracks-out {args.tracks_out}: expected a name that ends in {SUFFIX}")
     with ExitStack() as stack:

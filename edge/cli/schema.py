@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from edge import __version__, contract
+from edge.admission import Policy
 from edge.config.layers import NOT_SHARED
 from edge.config.schema import Appliance, Camera
 from edge.contract import NAMES
@@ -22,10 +23,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "of",
         nargs="?",
-        choices=("appliance", "camera", *NAMES, "asyncapi"),
+        choices=("appliance", "camera", "policy", *NAMES, "asyncapi"),
         metavar="WHAT",
-        help=f"appliance, camera (configuration files); {', '.join(NAMES)} (messages); asyncapi; "
-        "without it, both configuration files' as one object",
+        help="appliance, camera, policy (configuration files); "
+        f"{', '.join(NAMES)} (messages); asyncapi; "
+        "without it, the configuration files' as one object",
     )
 
 
@@ -36,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         0.
     """
     if args.of is None:
-        print(text({name: schema(name) for name in ("appliance", "camera")}), end="")
+        print(text({name: schema(name) for name in ("appliance", "camera", "policy")}), end="")
     else:
         print(text(schema(args.of)), end="")
     return 0
@@ -50,6 +52,8 @@ def schema(of: str) -> dict[str, Any]:
         return contract.schema(of)
     if of == "appliance":
         return {"$schema": _DIALECT, **Appliance.model_json_schema()}
+    if of == "policy":
+        return {"$schema": _DIALECT, **Policy.model_json_schema()}
     return {"$schema": _DIALECT, **_shareable(Camera.model_json_schema())}
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from edge.commands._gate import Outcome
-from edge.message import Message, Timestamp, Words
+from edge.message import Message, Timestamp, Trial, Words
 from edge.options import Identifier
 
 
@@ -24,3 +24,4 @@ class Reply(Message):
     outcome: Outcome = Field(description="What became of it, in a word.")
     why: Words | None = Field(default=None, description="Why it was not done, in words.")
     result: dict[str, Any] | None = Field(default=None, description="As the verb says.")
+    profile: Trial = None

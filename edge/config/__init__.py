@@ -1,6 +1,7 @@
 """Configuration: what technicians write, read strictly and explained.
 
-A folder holds `appliance.yaml` and one file per camera in `cameras/`. Three passes, each
+A folder holds `appliance.yaml`, one file per camera in `cameras/`, and where the box is governed
+`policy.yaml` with its signatures. Three passes, each
 reporting everything it finds: YAML (`marks`), models (`schema`, `explain`), agreement (`check`).
 A camera's file that cannot be used is set aside while the others run.
 """
@@ -15,6 +16,9 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from edge.admission.policy import FILE as POLICY
+from edge.admission.policy import SIGNATURES, Policy
+from edge.admission.signatures import read_signatures, verified
 from edge.config.check import check_against, check_appliance, check_camera
 from edge.config.credentials import Secrets
 from edge.config.explain import explain
@@ -22,6 +26,7 @@ from edge.config.folder import cameras as camera_files
 from edge.config.folder import digest
 from edge.config.layers import layered
 from edge.config.marks import read
+from edge.config.policy import check_policy, check_purposes, check_thresholds
 from edge.config.problem import (
     ConfigUnusable,
     Document,
@@ -34,7 +39,7 @@ from edge.config.problem import (
 from edge.config.schema import Appliance, Camera
 from edge.detections import ANY_LABEL
 from edge.detectors import DetectorOptions, Models
-from edge.errors import ModelError, ModelMissing
+from edge.errors import InputError, ModelError, ModelMissing
 
 __all__ = ["Appliance", "Camera", "Config", "ConfigUnusable", "Problem", "load"]
 
@@ -53,6 +58,9 @@ class Config:
         problems: Everything found, in all files: warnings, and errors of the cameras set aside.
         rejected: Cameras set aside, with their problems: the camera's id where it could be read
             and is no other's, else the name of its file without `.yaml`.
+        policy: What may run here; None where nothing is governed.
+        policy_sha256: Hex digest of its file; empty where there is none.
+        signers: Approvers whose signature over it is right, and when they signed.
     """
 
     folder: Path
@@ -61,6 +69,14 @@ class Config:
     sha256: str
     problems: tuple[Problem, ...] = ()
     rejected: tuple[tuple[str, tuple[Problem, ...]], ...] = ()
+    policy: Policy | None = None
+    policy_sha256: str = ""
+    signers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_laboratory(self) -> bool:
+        """What it says is a trial, and every message says so."""
+        return self.policy is not None and self.policy.profile == "laboratory"
 
     @property
     def short_hash(self) -> str:
@@ -82,7 +98,7 @@ class _Reading(Generic[M]):
         return (
             self.model is not None
             and not self.document.others
-            and all(finding.severity == "warning" for finding in self.findings)
+            and all(one.severity == "warning" or not one.is_fatal for one in self.findings)
         )
 
     @property
@@ -125,9 +141,13 @@ def load(folder: Path, root: Path | None = None) -> Config:
             if camera.model is not None:
                 camera.findings += check_against(camera.model, detectors, labels)
 
-    found = [*appliance.problems, *(problem for c in cameras for problem in c.problems)]
+    policy, signers = _policy(folder, secrets, appliance.model, cameras)
+    governed = [policy] if policy else []
+    found = [*appliance.problems, *(problem for one in governed for problem in one.problems)]
+    found += [problem for camera in cameras for problem in camera.problems]
     problems = tuple(dict.fromkeys([*found, *stray]))
-    if appliance.model is None or not appliance.is_usable:
+    # A policy that cannot be used is never taken for none.
+    if appliance.model is None or not appliance.is_usable or not all(p.is_usable for p in governed):
         raise ConfigUnusable(problems)
     usable = [c.model for c in cameras if c.model is not None and c.is_usable]
     taken = {camera.camera for camera in usable}
@@ -138,6 +158,7 @@ def load(folder: Path, root: Path | None = None) -> Config:
         digest(
             [
                 ("appliance.yaml", appliance.document.sha256),
+                *((POLICY, one.document.sha256) for one in governed),
                 *((f"cameras/{camera.file.name}", camera.document.sha256) for camera in cameras),
             ]
         ),
@@ -147,7 +168,43 @@ def load(folder: Path, root: Path | None = None) -> Config:
             for c in cameras
             if not c.is_usable
         ),
+        policy.model if policy else None,
+        policy.document.sha256 if policy else "",
+        signers,
     )
+
+
+def _policy(
+    folder: Path,
+    secrets: Secrets,
+    appliance: Appliance | None,
+    cameras: Iterable[_Reading[Camera]],
+) -> tuple[_Reading[Policy] | None, Mapping[str, str]]:
+    """The policy, checked, and who signed it; None where there is no file."""
+    if not (folder / POLICY).exists():
+        return None, {}
+    reading = _read(folder / POLICY, Policy, secrets)
+    if reading.model is None:
+        return reading, {}
+    policy = reading.model
+    reading.findings += check_policy(policy)
+    usable = {c.model.camera: c for c in cameras if c.model is not None}
+    rules = {name: camera.model.rules for name, camera in usable.items() if camera.model}
+    for name, camera in usable.items():
+        camera.findings += check_purposes(policy, rules[name])
+    if appliance is not None:
+        reading.findings += check_thresholds(policy, list(appliance.detectors), rules)
+    signers: Mapping[str, str] = {}
+    try:
+        signatures = read_signatures(folder)
+        signers = verified(signatures, reading.document.sha256, policy.approvers)
+    except InputError as exc:
+        reading.findings.append(Finding((), str(exc), severity="warning"))
+    if policy.profile == "governed" and len(signers) < SIGNATURES:
+        cause = f"this version has {len(signers)} of {SIGNATURES} signatures, so no rule arms"
+        remedy = f"run: edge policy sign --config {folder} --key FILE"
+        reading.findings.append(Finding(("profile",), cause, remedy, "warning"))
+    return reading, signers
 
 
 def _read(file: Path, model: type[M], secrets: Secrets) -> _Reading[M]:

@@ -6,6 +6,7 @@ files (other files on disk, model cards) comes in as functions.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -14,9 +15,10 @@ from zoneinfo import available_timezones
 from edge.config.explain import SHAPES
 from edge.config.ground import check_ground
 from edge.config.problem import Finding, any_of, suggest
-from edge.config.schema import Appliance, Camera
+from edge.config.schema import Appliance, Camera, Web, is_loopback
 from edge.detections import ANY_LABEL
 from edge.detectors import DetectorOptions
+from edge.evidence.delivery import DeliveryOptions
 from edge.geometry import area, self_crossings
 from edge.options import Point
 
@@ -25,8 +27,6 @@ Labels = Mapping[str, tuple[str, ...] | None]
 
 LEAST_AREA = 1e-6
 """Fraction of the picture below which a polygon is a slip: two pixels of full HD."""
-
-_UNUSED = "nothing to do: the setting is kept and not used"
 
 
 def check_appliance(
@@ -51,7 +51,61 @@ def check_appliance(
         cause = "commands need MQTT 5: 3.1.1 has no response topic"
         yield Finding(("commands",), cause, "write `protocol: 5`, or take commands out")
     if appliance.web is not None:
-        yield Finding(("web",), "this release has no device page yet", _UNUSED, "warning")
+        yield from _check_web(appliance.web, folder, appliance.storage.path, exists)
+    if appliance.storage.evidence is not None:
+        yield from _check_upload(appliance.storage.evidence.upload, folder, exists)
+
+
+def _check_upload(
+    upload: Mapping[str, DeliveryOptions], folder: Path, exists: Callable[[Path], bool]
+) -> Iterator[Finding]:
+    for name, options in upload.items():
+        for key in ("ca_file", "cert_file", "key_file"):
+            path = getattr(options, key, None)
+            if isinstance(path, Path) and not exists(folder / path):
+                remedy = "relative paths begin in the folder of appliance.yaml"
+                place = ("storage", "evidence", "upload", name, key)
+                yield Finding(place, f"there is no file {folder / path}", remedy)
+
+
+def _check_web(
+    web: Web, folder: Path, storage: Path, exists: Callable[[Path], bool]
+) -> Iterator[Finding]:
+    """The device page: others reach it encrypted and logged in, or not at all."""
+
+    def finding(key: str, cause: str, remedy: str) -> Finding:
+        return Finding(("web", key), cause, remedy, is_fatal=False)
+
+    host, port = web.place
+    if port > 65535:
+        yield finding("listen", f"port {port}: expected 0 to 65535", "write one such as 8080")
+    for key in ("cert_file", "key_file"):
+        path = getattr(web, key)
+        if path is not None and not exists(folder / path):
+            remedy = "relative paths begin in the folder of appliance.yaml"
+            yield finding(key, f"there is no file {folder / path}", remedy)
+    if (web.cert_file is None) != (web.key_file is None):
+        key = "key_file" if web.cert_file else "cert_file"
+        given = "cert_file" if web.cert_file else "key_file"
+        yield finding(given, f"{given} needs {key} beside it", f"write `{key}:`, or take this out")
+    if is_loopback(host):
+        return
+    if web.cert_file is None and web.key_file is None:
+        name = shlex.quote(host if host not in {"0.0.0.0", "::"} else "edge")  # noqa: S104
+        cause = f"others than this box reach {web.listen}, so the page needs TLS"
+        remedy = (
+            "make a key, and write cert_file and key_file: "
+            f"mkdir -p {shlex.quote(str(folder / 'tls'))} && openssl req -x509 -newkey ec -pkeyopt "
+            f"ec_paramgen_curve:P-256 -nodes -days 825 -subj /CN={name} "
+            f"-keyout {shlex.quote(str(folder / 'tls/page.key'))} "
+            f"-out {shlex.quote(str(folder / 'tls/page.pem'))}"
+        )
+        yield finding("listen", cause, remedy)
+    if not exists(folder / storage / "users.json"):
+        cause = f"others than this box reach {web.listen}, so the page needs a user"
+        config = shlex.quote(str(folder))
+        remedy = f"run: edge user add NAME --role technician --config {config}"
+        yield finding("listen", cause, remedy)
 
 
 def check_camera(camera: Camera, folder: Path, exists: Callable[[Path], bool]) -> Iterator[Finding]:

@@ -6,11 +6,15 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from edge.admission.policy import FILE as POLICY
+
 
 def files(folder: Path) -> Iterator[Path]:
     """The files of a configuration, `secrets.yaml` apart, in the order of their digest."""
     if (folder / "appliance.yaml").is_file():
         yield folder / "appliance.yaml"
+    if (folder / POLICY).is_file():
+        yield folder / POLICY
     yield from cameras(folder)
 
 

@@ -45,7 +45,7 @@ def check_ground(camera: Camera) -> Iterator[Finding]:
                 remedy = "write `calibration:`, or delete this line"
                 yield Finding(("rules", i, "detail"), cause, remedy, "warning")
         return
-    findings = list(_check_names(calibration))
+    findings = list(check_names(calibration))
     yield from findings
     if findings:
         return
@@ -142,7 +142,7 @@ def _span(coarse: Detail | None, fine: Detail | None) -> str:
     return f"{coarse or 'none'} to {fine}" if coarse != fine else coarse or "none"
 
 
-def _check_names(calibration: Calibration) -> Iterator[Finding]:
+def check_names(calibration: Calibration) -> Iterator[Finding]:
     """One way of measuring, over points that exist."""
     ways = [way for way in ("ground", "distances", "heights") if getattr(calibration, way)]
     if len(ways) > 1:

@@ -99,6 +99,20 @@ def read(file: Path, secrets: Secrets) -> Document:
             remedy = "create it, or check the folder's name"
             finding = Finding((), "there is no such file", remedy)
         return Document(str(file), findings=(finding,))
+    return parse(content, file, secrets)
+
+
+def parse(content: bytes, file: Path, secrets: Secrets) -> Document:
+    """Read what a YAML file holds, or would hold.
+
+    Args:
+        content: Its bytes.
+        file: What to call it in problems.
+        secrets: Where references are looked up.
+
+    Returns:
+        As from `read`.
+    """
     document = Document(str(file), hashlib.sha256(content).hexdigest())
     try:
         text = content.decode("utf-8-sig")

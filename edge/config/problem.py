@@ -94,6 +94,8 @@ class Finding:
         remedy: What to do about it.
         severity: Whether the file can be used nevertheless.
         at: Line and column from 1 where the path cannot tell, such as in broken YAML.
+        is_fatal: An error that keeps its file from being used; one of the device page's address
+            does not, for the box watches without it.
     """
 
     path: KeyPath
@@ -101,6 +103,7 @@ class Finding:
     remedy: str = ""
     severity: Severity = "error"
     at: tuple[int, int] | None = None
+    is_fatal: bool = True
 
 
 @dataclass(frozen=True, slots=True)

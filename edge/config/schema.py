@@ -6,6 +6,7 @@ puts what pydantic finds into words, `edge.config.check` compares names across b
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from edge.commands import Options as CommandOptions
 from edge.config.calibration import Calibration
 from edge.decoders import DecoderOptions
 from edge.detectors import DetectorOptions
+from edge.evidence.delivery import DeliveryOptions
 from edge.evidence.policy import Policy, PolicyChange
 from edge.gates import GateOptions
 from edge.options import Identifier, Options, Point, any_kind, kinds
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     AnyGate = GateOptions
     AnyTracker = TrackerOptions
     AnyRule = RuleOptions
+    AnyDelivery = DeliveryOptions
 else:
     AnySource = any_kind("edge.sources")
     AnyDecoder = _named("edge.decoders")
@@ -50,6 +53,7 @@ else:
     AnyGate = _named("edge.gates")
     AnyTracker = _named("edge.trackers")
     AnyRule = any_kind("edge.rules")
+    AnyDelivery = any_kind("edge.evidence.delivery")
 
 Version = Annotated[
     Literal[1],
@@ -73,15 +77,83 @@ class Outbox(Options):
     ] = 256
 
 
+class Encryption(Options):
+    """Evidence encrypted at rest: a stolen disk shows nothing."""
+
+    key_name: Annotated[
+        Identifier,
+        Field(
+            description="Name of the systemd credential that holds the key of 32 bytes; without it "
+            "no evidence is kept.",
+            examples=["evidence-key"],
+        ),
+    ] = "evidence-key"
+
+
+Days = Annotated[int, Field(ge=1, le=3660)]
+Gib = Annotated[float, Field(gt=0, le=100_000)]
+
+
 class Evidence(Policy):
-    """Clips and snapshots kept on the box."""
+    """Clips and snapshots kept on the box; without this block none are."""
 
     max_gib: Annotated[
-        float, Field(gt=0, le=100_000, description="Most disk space, in GiB.", examples=[20])
+        float,
+        Field(
+            gt=0,
+            le=100_000,
+            description="Most disk space, in GiB; beyond it the oldest goes first, what is on "
+            "legal hold never.",
+            examples=[20],
+        ),
     ] = 20
     keep_days: Annotated[
-        int, Field(ge=1, le=366, description="Days after which clips are deleted.", examples=[30])
+        int, Field(ge=1, le=366, description="Days after which it is erased.", examples=[30])
     ] = 30
+    keep_days_by_purpose: Annotated[
+        dict[str, Days],
+        Field(
+            default_factory=dict,
+            description="The same for rules of one purpose, by the words of its `purpose`.",
+            examples=[{"traffic management": 7}],
+        ),
+    ]
+    max_gib_per_camera: Annotated[
+        Gib | None, Field(description="Most disk space for each camera, in GiB.", examples=[5])
+    ] = None
+    max_gib_by_camera: Annotated[
+        dict[Identifier, Gib],
+        Field(
+            default_factory=dict,
+            description="The same for single cameras, by their ids.",
+            examples=[{"high-street-north": 8}],
+        ),
+    ]
+    min_free_gib: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=100_000,
+            description="What is to stay free on the disk, in GiB. Below it the oldest evidence is "
+            "erased, but for the last day's; where that is not enough, clean copies are no longer "
+            "made, below two thirds of it clips, below one third snapshots.",
+            examples=[1],
+        ),
+    ] = 1
+    encryption: Annotated[
+        Encryption | None,
+        Field(description="Encrypt it at rest.", examples=[{"key_name": "evidence-key"}]),
+    ] = None
+    upload: Annotated[
+        dict[Identifier, AnyDelivery],
+        Field(
+            default_factory=dict,
+            description="Where it is sent off the box, by name.",
+            examples=[
+                {"archive": {"kind": "s3", "url": "https://s3.example", "bucket": "evidence"}}
+            ],
+        ),
+    ]
 
 
 class Storage(Options):
@@ -105,14 +177,50 @@ class Storage(Options):
     ] = None
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a name or address is this machine's own, whatever its network says."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 class Web(Options):
-    """The device page. Accepted and kept; this release does not act on it."""
+    """The device page. Without this block there is none."""
 
     listen: Annotated[
         str,
         StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"),
-        Field(description="Address and port of the page.", examples=["127.0.0.1:8080"]),
+        Field(
+            description="Address and port of the page, the port at most 65535. On any address but "
+            "this box's own (127.0.0.1, [::1], localhost) it needs `cert_file`, `key_file` and a "
+            "user: `edge user add`.",
+            examples=["127.0.0.1:8080"],
+        ),
     ] = "127.0.0.1:8080"
+    cert_file: Annotated[
+        Path | None,
+        Field(
+            description="The page's certificate and those that vouch for it, as PEM; relative to "
+            "the configuration folder. Read again at a reload.",
+            examples=["tls/page.pem"],
+        ),
+    ] = None
+    key_file: Annotated[
+        Path | None,
+        Field(
+            description="Its private key, as PEM, without a password.",
+            examples=["tls/page.key"],
+        ),
+    ] = None
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host, without brackets, and port."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
 
 
 class Metrics(Options):
@@ -212,7 +320,10 @@ class Appliance(Options):
             examples=[{"url": "mqtts://hub.example:8883", "root": "cctv"}],
         ),
     ]
-    storage: Annotated[Storage, Field(description="What the box keeps on disk.")] = Storage()
+    storage: Annotated[
+        Storage,
+        Field(description="What the box keeps on disk.", examples=[{"path": "/var/lib/edge"}]),
+    ] = Storage()
     detectors: Annotated[
         dict[Identifier, AnyDetector],
         Field(
@@ -250,9 +361,13 @@ class Appliance(Options):
             examples=[{"listen": "127.0.0.1:9109"}],
         ),
     ] = None
-    web: Annotated[Web | None, Field(description="The device page; not used by this release.")] = (
-        None
-    )
+    web: Annotated[
+        Web | None,
+        Field(
+            description="The device page; without this block there is none.",
+            examples=[{"listen": "127.0.0.1:8080"}],
+        ),
+    ] = None
 
 
 class Analyse(Options):

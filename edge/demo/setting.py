@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from edge.admission import Policy
 from edge.config import Config
 from edge.config.schema import Appliance, Camera
 from edge.demo.street import DEMO_LINE, DEMO_ZONE
@@ -19,7 +20,14 @@ ANY_LINE = ((0.5, 1.0), (0.5, 0.0))
 ANY_ZONE = ((0.1, 0.5), (0.9, 0.5), (0.9, 1.0), (0.1, 1.0))
 
 
-def setting(source: dict[str, Any], storage: Path, port: int, *, is_street: bool) -> Config:
+def setting(
+    source: dict[str, Any],
+    storage: Path,
+    port: int,
+    *,
+    is_street: bool,
+    listen: str = "127.0.0.1:0",
+) -> Config:
     """The configuration `edge demo` runs.
 
     Args:
@@ -27,6 +35,7 @@ def setting(source: dict[str, Any], storage: Path, port: int, *, is_street: bool
         storage: A folder for the outbox.
         port: Of the embedded broker on this machine.
         is_street: The camera shows the rendered street, whose line and zone are known.
+        listen: Address of the device page.
     """
     line, zone = (DEMO_LINE, DEMO_ZONE) if is_street else (ANY_LINE, ANY_ZONE)
     appliance: dict[str, Any] = {
@@ -36,6 +45,7 @@ def setting(source: dict[str, Any], storage: Path, port: int, *, is_street: bool
         "mqtt": {"url": f"mqtt://127.0.0.1:{port}", "root": ROOT, "protocol": "3.1.1"},
         "storage": {"path": str(storage)},
         "detectors": {"street": {"kind": "auto", "model": MODEL}},
+        "web": {"listen": listen},
     }
     camera: dict[str, Any] = {
         "version": 1,
@@ -62,10 +72,13 @@ def setting(source: dict[str, Any], storage: Path, port: int, *, is_street: bool
         ],
     }
     # The hash is of the settings without the source, whose address may hold a password.
-    open_part = json.dumps([appliance, {**camera, "source": source["kind"]}], sort_keys=True)
+    open_part = json.dumps(
+        [{**appliance, "web": None}, {**camera, "source": source["kind"]}], sort_keys=True
+    )
     return Config(
         folder=storage,
         appliance=Appliance.model_validate_json(json.dumps(appliance)),
         cameras=(Camera.model_validate_json(json.dumps(camera)),),
         sha256=hashlib.sha256(open_part.encode()).hexdigest(),
+        policy=Policy(version=1, profile="laboratory", models={}, approvers={}, purposes={}),
     )

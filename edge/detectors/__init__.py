@@ -18,11 +18,11 @@ from pydantic import Field
 
 from edge.detections import Detections, ModelRef
 from edge.detectors._builds import Build, Builds
-from edge.detectors._card import Card
+from edge.detectors._card import Card, Measured
 from edge.detectors._engines import EngineKey, EngineStore
 from edge.detectors._pull import pull
 from edge.detectors._weights import Models
-from edge.errors import MissingDependency, ModelError
+from edge.errors import MissingDependency, ModelError, ModelRefused
 from edge.frame import Frame
 from edge.options import Options
 
@@ -116,6 +116,10 @@ Closing what it returns closes the backend.
 """
 
 
+Admit: TypeAlias = "Callable[[DetectorOptions], str]"
+"""Says why the policy does not let one kind with its model run; empty where it does."""
+
+
 class DetectorOptions(Options):
     """What every kind of detector can be told."""
 
@@ -180,6 +184,7 @@ def open_engine(
     models: Models,
     serve: Serve = unbatched,
     build: Callable[[NetworkOptions], None] | None = None,
+    admit: Admit = lambda _: "",
 ) -> tuple[Engine, str | None]:
     """Load the detector that was asked for, or the one that needs nothing.
 
@@ -190,6 +195,7 @@ def open_engine(
         models: Where cards and weights are found.
         serve: See `DetectorOptions.engine`.
         build: Told of a faster kind whose engine is to be built; None where nobody builds.
+        admit: Asked before anything is opened or left to be built.
 
     Returns:
         The engine, and None; or the motion engine, and why in words fit for a technician, with
@@ -199,22 +205,27 @@ def open_engine(
 
     try:
         plan = options.plan(models, can_build=build is not None)
-        engine, n_failed = _first_that_opens(plan.now, models, serve)
+        engine, n_failed = _first_that_opens(plan.now, models, serve, admit)
     except (ModelError, MissingDependency) as exc:
         fallback = motion.Options(kind="motion").engine(models, serve)
         return fallback, f"watching for motion only, without classes, because: {exc}"
     if build is not None and (later := _to_build(plan, n_failed, models)):
-        build(later)
+        if why := admit(later):
+            log.warning("%s is not built: %s", later.kind, why)
+        else:
+            build(later)
     return engine, None
 
 
 def _first_that_opens(
-    candidates: Sequence[DetectorOptions], models: Models, serve: Serve
+    candidates: Sequence[DetectorOptions], models: Models, serve: Serve, admit: Admit
 ) -> tuple[Engine, int]:
     """The first engine that opens, and how many did not; raises what the first one said."""
     said: list[Exception] = []
     for options in candidates:
         try:
+            if why := admit(options):
+                raise ModelRefused(why)
             return options.engine(models, serve), len(said)
         except (ModelError, MissingDependency) as exc:
             if len(candidates) > 1:
@@ -236,6 +247,7 @@ from edge.detectors._network import NetworkOptions  # noqa: E402
 from edge.detectors._states import EngineState, build_engine, engine_states  # noqa: E402
 
 __all__ = [
+    "Admit",
     "Backend",
     "Build",
     "Builds",
@@ -248,6 +260,7 @@ __all__ = [
     "EngineStore",
     "FrameBackend",
     "Load",
+    "Measured",
     "Models",
     "NetworkOptions",
     "Plan",

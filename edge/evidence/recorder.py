@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from edge.evidence._writer import Writer
 from edge.evidence.case import Case, Written
 from edge.evidence.clip import Clip
 from edge.evidence.sidecar import Media, Sidecar, folder, write
+from edge.evidence.vault import Record, unrecorded
 from edge.frame import Frame
 from edge.message import EventMessage, Evidence
 from edge.redaction import people
@@ -45,18 +46,12 @@ MOST_MASKED = 2
 Report = Callable[[EventMessage, Sequence[Evidence], str], None]
 """Adds files, or a reason, to an event that was sent; may raise `SinkError`."""
 
-Record = Callable[[str, Mapping[str, object]], None]
-"""Takes what goes into the audit log."""
-
 Admit = Callable[[str, Media], str]
 """Tells why no more files of a kind are taken for a camera now; empty where they are."""
 
 
-def _not_recorded(_what: str, _details: Mapping[str, object]) -> None:
-    """No audit log."""
-
-
-def _all_admitted(_camera: str, _media: Media) -> str:
+def all_admitted(_camera: str, _media: Media) -> str:
+    """There is room."""
     return ""
 
 
@@ -75,8 +70,8 @@ class Recorder:
         evidence: Path,
         report: Report,
         *,
-        record: Record = _not_recorded,
-        admit: Admit = _all_admitted,
+        record: Record = unrecorded,
+        admit: Admit = all_admitted,
     ) -> None:
         self._evidence = evidence
         self._report = report

@@ -1,12 +1,14 @@
 """Sidecar: what is known of one evidence file, kept beside it as `<ref>.json`.
 
 The sidecar is what makes an item exist: it is written last and whole, so a crash leaves either a
-whole item or a media file that nothing lists. Clock, hashing and the media file itself are the
-maker's; readers ignore fields they do not know.
+whole item or a media file that nothing lists. Its last key, `digest`, is the SHA-256 of all before
+it, so that a changed byte is found in a sidecar as it is in the media. Clock, hashing and the media
+file itself are the maker's; readers ignore fields they do not know.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -121,8 +123,9 @@ class Sidecar:
         return self.begin.astimezone(timezone.utc).date().isoformat()
 
     def to_json(self) -> Raw:
-        """As a file: UTF-8, one key a line, for people too."""
-        return _SIDECAR.dump_json(self, indent=1) + b"\n"
+        """As a file: UTF-8, one key a line, for people too; the last is the digest."""
+        body = _SIDECAR.dump_json(self, indent=1).removesuffix(b"\n}")
+        return body + _DIGEST % hashlib.sha256(body).hexdigest().encode()
 
     @classmethod
     def from_json(cls, text: Raw | str, place: str = "sidecar") -> Sidecar:
@@ -133,16 +136,21 @@ class Sidecar:
             place: What to call it in an error, such as its path.
 
         Raises:
-            EvidenceInvalid: It is no sidecar.
+            EvidenceInvalid: It is no sidecar, or a byte of it was changed.
         """
+        raw = text.encode() if isinstance(text, str) else text
+        body = raw[: -len(_DIGEST % (b"0" * 64))]
+        if raw != body + _DIGEST % hashlib.sha256(body).hexdigest().encode():
+            raise EvidenceInvalid(f"{place}: not the sidecar that was written: its digest differs")
         try:
-            return _SIDECAR.validate_json(text, strict=True)
+            return _SIDECAR.validate_json(raw, strict=True)
         except ValidationError as exc:
             first = exc.errors(include_url=False, include_input=False)[0]
             at = ".".join(str(part) for part in first["loc"]) or "the whole"
             raise EvidenceInvalid(f"{place}: {at}: {first['msg']}") from exc
 
 
+_DIGEST = b',\n "digest": "%s"\n}\n'
 _SIDECAR = TypeAdapter(Sidecar)
 
 

@@ -32,12 +32,12 @@ def f_measure(n_true: int, n_missed: int, n_false: int, alpha: float) -> float |
     return (alpha + 1) * n_true / below if below else None
 
 
-def wilson(n_hits: int, n_all: int, confidence: float = 0.95) -> Interval | None:
+def wilson(n_hits: float, n_all: float, confidence: float = 0.95) -> Interval | None:
     """Wilson's score interval of a proportion.
 
     Args:
         n_hits: Successes, at most `n_all`.
-        n_all: Trials.
+        n_all: Trials; not whole where they are an effective number.
         confidence: In (0, 1).
 
     Returns:

@@ -9,7 +9,15 @@ from importlib.metadata import PackageNotFoundError, version
 from edge import __version__
 from edge.config import Config
 from edge.detections import ModelRef
-from edge.message import About, BrokerHealth, CameraAbout, ModelAbout, Origin, RuleAbout
+from edge.message import (
+    About,
+    BrokerHealth,
+    CameraAbout,
+    ModelAbout,
+    Origin,
+    PolicyAbout,
+    RuleAbout,
+)
 from edge.sinks import Publisher
 from edge.sinks.mqtt import MqttSink
 from edge.topics import camera_status_topic, is_level, rule_state_topic
@@ -20,13 +28,19 @@ _LIBRARIES = (
 )  # fmt: skip
 
 
-def about(config: Config, origin: Origin, models: Iterable[ModelRef]) -> About:
+def about(
+    config: Config,
+    origin: Origin,
+    models: Iterable[ModelRef],
+    policy: PolicyAbout | None = None,
+) -> About:
     """Describe a configuration in service.
 
     Args:
         config: What runs.
         origin: Who says so.
         models: Of the engines that are loaded.
+        policy: What governs it.
     """
     return About(
         site=origin.site,
@@ -51,6 +65,8 @@ def about(config: Config, origin: Origin, models: Iterable[ModelRef]) -> About:
             for camera in config.cameras
             for rule in camera.rules
         ),
+        policy=policy,
+        profile=origin.profile,
     )
 
 

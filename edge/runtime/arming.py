@@ -1,5 +1,8 @@
 """Arming: which rules of one camera are disarmed, until when, and what that keeps back.
 
+Two things keep a rule's events back: a person, for a time, and the policy, until it is met. What a
+person may end, the policy's they may not.
+
 Pure but for its lock: time comes in with each call, as a stamp of the box's own clocks. What is
 begun while a rule is disarmed is not forgotten: if it still goes on when the rule is armed again,
 it is said then. Nothing of it outlives the process: after a restart every rule is armed.
@@ -8,7 +11,7 @@ it is said then. Nothing of it outlives the process: after a restart every rule 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,6 +20,9 @@ from edge.frame import Stamp
 
 KEY = "disarmed"
 """Joins begin and end of a disarming; no rule uses it, for theirs are of other kinds."""
+
+REFUSED = "refused"
+"""The same of what the policy does not let arm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +47,15 @@ class Arming:
 
     Args:
         inherited: Disarmings that began before a reload and go on.
+        refused: Why the policy does not let rules arm, by rule.
     """
 
-    def __init__(self, inherited: Iterable[Disarming] = ()) -> None:
+    def __init__(
+        self, inherited: Iterable[Disarming] = (), refused: Mapping[str, str] | None = None
+    ) -> None:
         self._lock = threading.Lock()
+        self._refused: dict[str, str] = {}
+        self._to_refuse = dict(refused or {})  # while it is not watched
         self._disarmed: dict[str, Disarming] = {}
         self._unsaid: dict[tuple[str, str], Event] = {}  # begun, and kept back
         self._inherited = tuple(inherited)
@@ -56,6 +67,11 @@ class Arming:
             found = self._disarmed.get(rule)
             return found.until if found else None
 
+    def refused(self, rule: str) -> str:
+        """Why the policy does not let a rule arm; empty while it does."""
+        with self._lock:
+            return self._refused.get(rule) or self._to_refuse.get(rule, "")
+
     @property
     def disarmings(self) -> tuple[Disarming, ...]:
         """All there are."""
@@ -63,9 +79,38 @@ class Arming:
             return tuple(self._disarmed.values())
 
     def start(self, now: Stamp) -> list[Event]:
-        """Take up what was inherited."""
+        """Take up what was inherited, and what the policy refuses."""
         inherited, self._inherited = self._inherited, ()
-        return [event for disarming in inherited for event in self.disarm(disarming, now)]
+        events = self.refuse(self._to_refuse, now)
+        self._to_refuse = {}
+        return events + [event for one in inherited for event in self.disarm(one, now)]
+
+    def refuse(self, refused: Mapping[str, str], now: Stamp) -> list[Event]:
+        """Keep back what the policy refuses from now on, and let go of what it does not any more.
+
+        Args:
+            refused: Why, by rule; all there are.
+            now: When.
+
+        Returns:
+            What says so; a reason that changed is said anew.
+        """
+        with self._lock:
+            events: list[Event] = []
+            for rule in [
+                name for name in self._refused if self._refused[name] != refused.get(name)
+            ]:
+                del self._refused[rule]
+                again = rule in refused
+                words = "refused anew" if again else "the policy lets it arm"
+                events.append(_said(rule, "end", now, words, REFUSED))
+                if not again and rule not in self._disarmed:
+                    events += self._late(rule)
+            for rule in [name for name in refused if name not in self._refused]:
+                self._refused[rule] = refused[rule]
+                words = f"not armed, by the policy: {refused[rule]}"
+                events.append(_said(rule, "begin", now, words, REFUSED))
+            return events
 
     def disarm(self, disarming: Disarming, now: Stamp) -> list[Event]:
         """Keep a rule's events back from now on; a disarming under way is replaced.
@@ -102,11 +147,14 @@ class Arming:
         with self._lock:
             self._unsaid.clear()
             names = tuple(self._disarmed)
-            return [event for name in names for event in self._end(name, now, reason)]
+            ends = [_said(name, "end", now, reason, REFUSED) for name in self._refused]
+            # The incident ends with the watching; the refusal does not.
+            self._to_refuse, self._refused = self._refused, {}
+            return ends + [event for name in names for event in self._end(name, now, reason)]
 
     def pass_on(self, events: Sequence[Event]) -> Sequence[Event]:
         """What of some rules' events may be said; the rest is counted."""
-        if not self._disarmed and not self._unsaid:
+        if not self._disarmed and not self._refused and not self._unsaid:
             return events
         with self._lock:
             return [event for event in events if self._may_pass(event)]
@@ -118,7 +166,8 @@ class Arming:
             self.n_withheld += 1
             return False
         is_withheld = place in self._unsaid or (
-            event.rule in self._disarmed and event.phase in ("begin", "pulse")
+            (event.rule in self._disarmed or event.rule in self._refused)
+            and event.phase in ("begin", "pulse")
         )
         if is_withheld:
             self.n_withheld += 1
@@ -130,13 +179,17 @@ class Arming:
     def _end(self, rule: str, now: Stamp, reason: str) -> list[Event]:
         if self._disarmed.pop(rule, None) is None:
             return []
+        late = [] if rule in self._refused else self._late(rule)
+        return [_said(rule, "end", now, reason), *late]
+
+    def _late(self, rule: str) -> list[Event]:
+        """What a rule began while it was kept back, and what still goes on."""
         going_on = [place for place in self._unsaid if place[0] == rule]
-        late = [
+        return [
             replace(self._unsaid.pop(place), reason="began while the rule was disarmed")
             for place in going_on
         ]
-        return [_said(rule, "end", now, reason), *late]
 
 
-def _said(rule: str, phase: Phase, now: Stamp, reason: str) -> Event:
-    return replace(condition("rule_disarmed", phase, now, reason), rule=rule, key=KEY)
+def _said(rule: str, phase: Phase, now: Stamp, reason: str, key: str = KEY) -> Event:
+    return replace(condition("rule_disarmed", phase, now, reason), rule=rule, key=key)

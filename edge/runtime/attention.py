@@ -9,7 +9,7 @@ caught up faster than it happened.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from edge.decoders import Decoder, Picture
 from edge.packet import Packet
@@ -39,19 +39,28 @@ class Attention:
         ring: The connection's packets; this is their one taker.
         decoder: For this connection.
         pipeline: Says whether it is idle and what stirs it.
+        is_watched: Tells whether somebody looks on, who wants to see more than keyframes.
 
     Attributes:
         n_passed: Packets that were kept and not decoded at first sight.
         n_skipped: Packets lost to a watcher that fell behind.
     """
 
-    def __init__(self, camera: str, ring: Ring, decoder: Decoder, pipeline: Pipeline) -> None:
+    def __init__(
+        self,
+        camera: str,
+        ring: Ring,
+        decoder: Decoder,
+        pipeline: Pipeline,
+        is_watched: Callable[[], bool] = bool,
+    ) -> None:
         self.n_passed = 0
         self.n_skipped = 0
         self._camera = camera
         self._ring = ring
         self._decoder = decoder
         self._pipeline = pipeline
+        self._is_watched = is_watched
         self._was_idle = False
         self._gop_s = float("inf")  # time between keyframes, once two were seen
         self._keyframe_dts: float | None = None  # of the last one, where none was skipped since
@@ -94,7 +103,7 @@ class Attention:
         """What a packet shows, if it is worth decoding now; in order of `pts`."""
         self._measure_gop(packet)
         self._n_unjudged += packet.is_keyframe
-        if not self._pipeline.is_idle or self._gop_s > MOST_GOP_S:
+        if not self._pipeline.is_idle or self._gop_s > MOST_GOP_S or self._is_watched():
             if self._was_idle:  # a look at a keyframe found something: see what follows it
                 return self._go_back()
             self._n_unjudged = 0

@@ -108,10 +108,12 @@ class LocalBox:
         """Let a rule's events out again.
 
         Raises:
-            CommandFailed: There is no such camera or rule.
+            CommandFailed: There is no such camera or rule, or the policy does not let it arm.
         """
         watched = self._camera(camera)
         _check_rule(watched, rule)
+        if why := watched.refused(rule):
+            raise CommandFailed(f"the policy does not let {camera}/{rule} arm: {why}")
         return watched.arm(rule, f"armed by {by}")
 
     def reload(self) -> str:

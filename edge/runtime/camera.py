@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -99,7 +99,9 @@ class Camera:
         degraded: Why it watches with less than was asked for; empty if it does not.
         clock_doubt: Tells why the box's own UTC is in doubt; empty while it is not.
         disarmed: Rules that are disarmed from the start.
+        refused: Why the policy does not let rules arm, by rule.
         storage_trouble: Tells why events are not safe on the disk; empty while they are.
+        viewers: Who looks at this camera; its own where nobody could from before.
         policy: What its pictures may show, and whether there may be any.
         witness: Makes evidence; None where none is kept.
     """
@@ -116,7 +118,9 @@ class Camera:
         degraded: str = "",
         clock_doubt: Callable[[], str] = str,
         disarmed: Iterable[Disarming] = (),
+        refused: Mapping[str, str] | None = None,
         storage_trouble: Callable[[], str] = str,
+        viewers: Viewers | None = None,
         policy: Policy = DEFAULT_POLICY,
         witness: Witness | None = None,
     ) -> None:
@@ -131,8 +135,8 @@ class Camera:
         self._reports = reports
         self._degraded = degraded
         self._clock_doubt = clock_doubt
-        self._arming = Arming(disarmed)
-        self._viewers = Viewers()
+        self._arming = Arming(disarmed, refused)
+        self._viewers = viewers or Viewers()
         self._storage_trouble = storage_trouble
         self.policy = policy
         self.witness = witness
@@ -163,6 +167,11 @@ class Camera:
     def rules(self) -> tuple[str, ...]:
         """Names of its rules."""
         return tuple(rule.name for rule in self._pipeline.rules)
+
+    @property
+    def rule_states(self) -> dict[str, RuleState]:
+        """What was last said of each rule, by name."""
+        return dict(self._states)
 
     @property
     def disarmed(self) -> tuple[Disarming, ...]:
@@ -249,6 +258,15 @@ class Camera:
         self._send(self._arming.disarm(disarming, _now(self.name)))
         self._report_rules()
 
+    def refuse(self, refused: Mapping[str, str]) -> None:
+        """Keep back what the policy refuses from now on, and only that; from any thread."""
+        self._send(self._arming.refuse(refused, _now(self.name)))
+        self._report_rules()
+
+    def refused(self, rule: str) -> str:
+        """Why the policy does not let a rule arm; empty while it does."""
+        return self._arming.refused(rule)
+
     def arm(self, rule: str, reason: str) -> RuleState:
         """End a disarming before its time, and say so; from any thread."""
         self._send(self._arming.arm(rule, _now(self.name), reason))
@@ -285,7 +303,9 @@ class Camera:
         decoder = self._decoder.open(feed.stream)
         if self.witness is not None:
             self.witness.follow(feed)
-        attention = Attention(self.name, feed.ring, decoder, self._pipeline)
+        attention = Attention(
+            self.name, feed.ring, decoder, self._pipeline, lambda: self._viewers.is_watched
+        )
         before = replace(self.counters)
         complaint = ""
         try:
@@ -354,10 +374,13 @@ class Camera:
             self.counters.n_looked += step.detections is not None
             self._send(self._arming.pass_on(step.events), step)
             self._show(step)
+            self._viewers.tell(step)
             self._check()
 
     def _show(self, step: Step) -> None:
-        """Let those see it who wait for a picture."""
+        """Let those see it who wait for a picture; nobody, where the policy lets none out."""
+        if self.policy.metadata_only:
+            return
 
         def hidden() -> Frame | None:
             seen = step.detections
@@ -440,7 +463,11 @@ class Camera:
 
     def _report_rules(self) -> None:
         for rule in self._pipeline.rules:
-            state = replace(rule.state, disarmed_until=self._arming.until(rule.name))
+            state = replace(
+                rule.state,
+                disarmed_until=self._arming.until(rule.name),
+                refused=self._arming.refused(rule.name),
+            )
             if self._states.get(rule.name) != state:
                 self._states[rule.name] = state
                 self._reports.rule_state(self.name, rule.name, state)

@@ -30,11 +30,16 @@ from edge.runtime.about import software
 from edge.runtime.books import Books
 from edge.runtime.box import LocalBox
 from edge.runtime.desk import Desk
-from edge.runtime.entries import armed_entries, reload_entries
+from edge.runtime.editing import Editing
+from edge.runtime.entries import reload_entries
+from edge.runtime.keeping import Keeping
 from edge.runtime.memory import share_one_heap
 from edge.runtime.metrics import samples
 from edge.runtime.monitor import Monitor, MonitorUnavailable, Progress
 from edge.runtime.notice import in_force, refused
+from edge.runtime.page import Page
+from edge.runtime.panel import LocalPanel
+from edge.runtime.recent import Recent
 from edge.runtime.service import Service, origin_of
 from edge.sinks import Publisher, open_publisher
 from edge.topics import CONFIG
@@ -82,26 +87,41 @@ class Daemon:
         publisher = _publisher(self._config)
         books = Books(self._config.appliance.storage.path, publisher.origin)
         publisher.noted = books.note
+        keeping = Keeping(self._config.appliance.storage, books.record)
+        recent = Recent()
+        publisher.hear(recent.add)
         try:
             self._begin(books, publisher)
             n_ended = publisher.end_open("the appliance was restarted", datetime.now(timezone.utc))
             if n_ended:
                 log.warning("ended %d incidents that an earlier run left open", n_ended)
-            service = Service(self._config, publisher, books)
-            desk = Desk(LocalBox(service, publisher, self._ask_reload), publisher, books.record)
+            service = Service(
+                self._config,
+                publisher,
+                books,
+                admit=keeping.refusal,
+                evidence_trouble=lambda: keeping.trouble,
+            )
+            box = LocalBox(service, publisher, self._ask_reload)
+            desk = Desk(box, publisher, books.record)
+            page = self._page(service, publisher, box, recent)
             monitor = self._monitor(service, publisher, desk)
+            keeping.start()
             service.start()
-            self._note(publisher)
+            self._note(publisher, page)
             desk.hear(self._config.appliance)
+            page.follow(self._config)
             books.attach(publisher)
-            self._attend(service, publisher, desk, books)
+            self._attend(service, publisher, desk, page, books)
             supervisor.notify("STOPPING=1")
             if monitor is not None:
                 monitor.close()
             desk.close()
+            page.close()
             service.stop("the appliance was stopped")
             books.record("stop", {"config": self._config.sha256})
         finally:
+            keeping.close()
             books.close()
             publisher.close()
         log.info("stopped")
@@ -115,12 +135,18 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, note)
 
+    def _page(self, service: Service, publisher: Publisher, box: LocalBox, recent: Recent) -> Page:
+        """The device page, not yet open."""
+        editing = None
+        if self._reload is not None:
+            editing = Editing(self._config.folder, lambda: service.config, self._ask_reload)
+        return Page(LocalPanel(service, publisher, box, recent, editing))
+
     def _begin(self, books: Books, publisher: Publisher) -> None:
-        """Record what begins to run, and what goes on being armed."""
+        """Record what begins to run; what it arms the service records."""
         config = self._config
         facts = {"software": software(), "config": config.sha256, "site": config.appliance.site}
         books.begin({**facts, "node": config.appliance.node}, publisher.stats.seq)
-        books.record_all(armed_entries(config))
 
     def _monitor(self, service: Service, publisher: Publisher, desk: Desk) -> Monitor | None:
         """Open what fleets are looked after by, where it was asked for; a failure is only said."""
@@ -145,7 +171,9 @@ class Daemon:
         log.info("metrics: http://%s/metrics", options.listen)
         return monitor
 
-    def _attend(self, service: Service, publisher: Publisher, desk: Desk, books: Books) -> None:
+    def _attend(
+        self, service: Service, publisher: Publisher, desk: Desk, page: Page, books: Books
+    ) -> None:
         """Readiness, health, watchdog and reloads until a signal to stop."""
         watchdog = supervisor.Watchdog()
         is_ready = False
@@ -153,6 +181,7 @@ class Daemon:
         while True:
             if time.monotonic() >= health_due:
                 service.say_health(desk.counts)
+                service.review()
                 health_due = time.monotonic() + HEALTH_S
             if time.monotonic() >= cool_due:
                 service.cool(read_sensors())
@@ -171,11 +200,12 @@ class Daemon:
             if isinstance(asked, int) and asked != signal.SIGHUP:
                 return
             by = "signal" if isinstance(asked, int) else "command"
-            self._try_reload(service, publisher, books, by)
+            self._try_reload(service, publisher, page, books, by)
             desk.hear(self._config.appliance)
             books.attach(publisher)
             if not isinstance(asked, int):
                 asked.put(self._refusal)
+            page.follow(self._config)
 
     def _ask_reload(self) -> str:
         """Have `run` reload, and wait for it; from another thread.
@@ -196,7 +226,9 @@ class Daemon:
             raise CommandFailed(f"refused, the configuration in force stays: {refusal}")
         return self._config.short_hash
 
-    def _try_reload(self, service: Service, publisher: Publisher, books: Books, by: str) -> None:
+    def _try_reload(
+        self, service: Service, publisher: Publisher, page: Page, books: Books, by: str
+    ) -> None:
         """Take up what the files say now; where that cannot be, what is in force goes on."""
         self._refusal = "there is no folder to read it from"
         if self._reload is None:
@@ -212,12 +244,14 @@ class Daemon:
             if isinstance(exc, ConfigUnusable):
                 problems = exc.problems
             publisher.state(CONFIG, refused(self._config, problems, datetime.now(timezone.utc)))
+            errors = tuple(problem for problem in problems if problem.severity == "error")
+            page.panel.overview.note(errors, is_refused=True)
             books.record("config.refused", self._refused_facts(problems, by))
             return
         self._refusal = ""
         books.record_all(reload_entries(self._config, config, found, by))
         self._config = config
-        self._note(publisher)
+        self._note(publisher, page)
         log.info(
             "configuration %s in force: %d cameras go on, %d began anew, %d are new, %d stopped",
             config.short_hash,
@@ -258,9 +292,10 @@ class Daemon:
         if config.appliance.storage != self._config.appliance.storage:
             log.warning("storage: changes take effect at the next start")
 
-    def _note(self, publisher: Publisher) -> None:
+    def _note(self, publisher: Publisher, page: Page) -> None:
         """Say what is in force, and keep a copy of its files."""
         now = datetime.now(timezone.utc)
+        page.panel.overview.note(self._config.problems, is_refused=False)
         publisher.state(CONFIG, in_force(self._config, now))
         if self._reload is None:
             return

@@ -197,6 +197,7 @@ class Desk:
             at=datetime.now(timezone.utc),
             ok=outcome == "done",
             outcome=outcome,
+            profile=origin.profile,
         )
 
     def _send(self, waiting: _Waiting, posts: list[Post]) -> None:

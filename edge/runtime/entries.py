@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from edge.config import Config
@@ -57,23 +57,6 @@ def reload_entries(before: Config, after: Config, found: Changes, by: str) -> It
         },
     )
     yield from _thresholds(before, after)
-    old, new = _rules(before), _rules(after)
-    for place in old.keys() - new.keys():
-        yield "rule.disarmed", {**_named(place), "reason": "it is not configured any more"}
-    yield from _armed({place: rule for place, rule in new.items() if old.get(place) != rule})
-
-
-def armed_entries(config: Config) -> Iterator[Entry]:
-    """Every rule of a configuration that begins to report."""
-    yield from _armed(_rules(config))
-
-
-def _armed(rules: Mapping[tuple[str, str], Options]) -> Iterator[Entry]:
-    for place, rule in rules.items():
-        facts = rule.model_dump(mode="json", exclude_none=True)
-        told = {name: facts.get(name) for name in ("kind", "purpose", "priority")}
-        coded = json.dumps(facts, sort_keys=True).encode()
-        yield "rule.armed", {**_named(place), **told, "sha256": hashlib.sha256(coded).hexdigest()}
 
 
 def _named(place: tuple[str, str]) -> dict[str, object]:

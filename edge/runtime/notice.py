@@ -44,6 +44,7 @@ def _notice(
             at=at,
             n_problems=len(errors),
             problems=listed or None,
+            profile="laboratory" if config.is_laboratory else None,
         )
         if len(encode(notice)) <= MAX_BYTES or not listed:
             return notice

@@ -113,6 +113,11 @@ class Reader:
         """A recording was read to its end and held nothing."""
         return self._has_ended and self.n_packets == 0
 
+    @property
+    def feed(self) -> Feed | None:
+        """The newest connection, also when it has ended; None before the first."""
+        return self._feed
+
     def start(self) -> None:
         """Begin to connect."""
         self._thread.start()

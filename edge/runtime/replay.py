@@ -7,13 +7,13 @@ the recording's own, and identifiers come from the recording's hash instead of c
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 from edge.config import Config
 from edge.config.schema import Camera
-from edge.decoders import Picture
+from edge.decoders import Decoder, Picture
 from edge.decoders.software import SoftwareDecoder
 from edge.detectors import Engine
 from edge.digest import file_digest
@@ -21,6 +21,7 @@ from edge.errors import ConfigError, InputError
 from edge.event import Event
 from edge.frame import Stamp
 from edge.gates import Rate
+from edge.packet import Packet
 from edge.pipeline import Step
 from edge.runtime.recorded import TracksFile
 from edge.runtime.wiring import pipeline_of, rules_of
@@ -65,14 +66,36 @@ def steps(
         DetectorStalled: The engine failed: a replay does not go on without it.
     """
     source = FileOptions(kind="file", path=clip, realtime=False).open(start=start)
-    decoder = SoftwareDecoder(source.stream)
+    try:
+        yield from analysed(source.packets(), SoftwareDecoder(source.stream), options, engine)
+    finally:
+        source.close()
+
+
+def analysed(
+    packets: Iterable[Packet], decoder: Decoder, options: Camera, engine: Engine
+) -> Iterator[Step | list[Event]]:
+    """Go through packets as through a recording.
+
+    Args:
+        packets: All of them, from a keyframe on.
+        decoder: For them; closed at the end.
+        options: The camera whose masks, gate, tracker and rules apply.
+        engine: The detector.
+
+    Yields:
+        As `steps`.
+
+    Raises:
+        DetectorStalled: The engine failed.
+    """
     pipeline = pipeline_of(options, engine)
     rate = Rate(options.analyse.fps)
     stamp: Stamp | None = None
     index = 0
 
     def pictures() -> Iterator[Picture]:
-        for packet in source.packets():
+        for packet in packets:
             yield from decoder.decode(packet)
         yield from decoder.flush()
 
@@ -84,7 +107,6 @@ def steps(
                 index += 1
                 yield pipeline.step(frame)
     finally:
-        source.close()
         decoder.close()
     if stamp is not None:
         yield pipeline.close(stamp, THE_END)

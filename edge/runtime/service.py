@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -13,11 +13,19 @@ from edge.config import Config
 from edge.config.changes import Changes, changes
 from edge.config.schema import Camera as CameraOptions
 from edge.detections import ModelRef
-from edge.detectors import Backend, Engine, Load, Models, NetworkOptions, open_engine
+from edge.detectors import (
+    Backend,
+    DetectorOptions,
+    Engine,
+    Load,
+    Models,
+    NetworkOptions,
+    open_engine,
+)
 from edge.errors import ModelMismatch
 from edge.event import RuleState
 from edge.evidence.policy import Policy
-from edge.evidence.recorder import Recorder
+from edge.evidence.recorder import Admit, Recorder, all_admitted
 from edge.evidence.witness import Witness
 from edge.hardware import Sensors
 from edge.masks import Masks
@@ -30,8 +38,10 @@ from edge.runtime.builder import Builder
 from edge.runtime.camera import Camera, Reports
 from edge.runtime.clock import BoxClock
 from edge.runtime.cooling import Cooling
+from edge.runtime.governance import Governance
 from edge.runtime.reader import Reader
 from edge.runtime.standing import Status
+from edge.runtime.viewer import Viewers
 from edge.runtime.wiring import pipeline_of
 from edge.sinks import Publisher
 from edge.topics import camera_status_topic, is_level, rule_state_topic
@@ -44,7 +54,12 @@ HELD_S = 6.0
 
 def origin_of(config: Config) -> Origin:
     """Who speaks for a configuration."""
-    return Origin(config.appliance.site, config.appliance.node, config.sha256)
+    return Origin(
+        config.appliance.site,
+        config.appliance.node,
+        config.sha256,
+        "laboratory" if config.is_laboratory else None,
+    )
 
 
 class Service:
@@ -54,21 +69,34 @@ class Service:
         config: What to do.
         publisher: Where everything said goes; it outlives this service.
         books: Keeps the audit log; None where nobody does, as on a workbench.
+        admit: Tells why no more evidence of a kind is taken for a camera; empty where it is.
+        evidence_trouble: Tells why evidence is not kept as configured; empty while it is.
     """
 
-    def __init__(self, config: Config, publisher: Publisher, books: Books | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        publisher: Publisher,
+        books: Books | None = None,
+        *,
+        admit: Admit = all_admitted,
+        evidence_trouble: Callable[[], str] = str,
+    ) -> None:
         self._books = books
         self._models_noted: dict[str, ModelRef] = {}
         self._config = config
         self._publisher = publisher
+        self._evidence_trouble = evidence_trouble
         self._origin = origin_of(config)
         storage = config.appliance.storage.path
         self._models = Models.on_this_machine(storage)
         self._builder = Builder(storage, self._models)
+        self._governance = Governance(self._models, record=self._record)
         self._disarmed: dict[str, tuple[Disarming, ...]] = {}  # over a restart of their cameras
         self._engines: dict[str, tuple[Engine, str]] = {}
         self._batchers: list[Batcher] = []
         self._cameras: dict[str, Camera] = {}
+        self._viewers: dict[str, Viewers] = {}  # over a restart of their cameras
         self._off: dict[str, Status] = {}
         self._clock = BoxClock(stepped=self._note_step)
         self._cooling = Cooling()
@@ -76,13 +104,25 @@ class Service:
         self._recorder: Recorder | None = None
         self._kept = config.appliance.storage.evidence  # a change waits for the next start
         if self._kept is not None:
-            self._recorder = Recorder(self._evidence, publisher.supplement, record=self._record)
+            self._recorder = Recorder(
+                self._evidence, publisher.supplement, record=self._record, admit=admit
+            )
         self._started = time.monotonic()
 
     @property
     def cameras(self) -> tuple[Camera, ...]:
         """The cameras being watched."""
         return tuple(self._cameras.values())
+
+    @property
+    def config(self) -> Config:
+        """What it does."""
+        return self._config
+
+    @property
+    def aside(self) -> dict[str, Status]:
+        """Cameras that are not watched, by id, with why and since when."""
+        return dict(self._off)
 
     @property
     def origin(self) -> Origin:
@@ -93,6 +133,15 @@ class Service:
     def uptime_s(self) -> float:
         """Since it was made."""
         return time.monotonic() - self._started
+
+    def viewers(self, camera: str) -> Viewers | None:
+        """Who looks at a camera; None where it is not watched."""
+        return self._viewers.get(camera)
+
+    def engine(self, detector: str) -> Engine | None:
+        """The engine in service under a detector's name; None where no camera uses it."""
+        found = self._engines.get(detector)
+        return found[0] if found else None
 
     @property
     def clock_doubt(self) -> str:
@@ -162,6 +211,7 @@ class Service:
             self._recorder.start()
         for name in self._detectors():
             self._engines[name] = self._open(name)
+        self._review()
         self._watch(options for options in self._config.cameras if options.enabled)
 
     def change(self, config: Config) -> Changes:
@@ -195,13 +245,34 @@ class Service:
             if engines[detector := by_name[name].analyse.detector] is not old.get(detector)
         }
         self._retire([*found.stop, *restart])
+        for name in found.stop:
+            self._viewers.pop(name).close()
         self._origin = origin_of(config)
         self._publisher.reopen(self._origin, [config.appliance.mqtt], config.folder)
         for engine, reason in old.values():
             if (engine, reason) not in engines.values():
                 engine.close()
+        self._review()
         self._watch(by_name[name] for name in by_name if name in {*found.start, *restart})
         return found
+
+    def review(self) -> None:
+        """Once a day: what the policy lets run today; a deployment past its review disarms."""
+        if self._governance.is_due and self._review():
+            self._say_about()
+
+    def _review(self) -> bool:
+        """Ask the policy, and tell the cameras; whether anything is another than before."""
+        reasons = {name: reason for name, (_, reason) in self._engines.items()}
+        is_other = self._governance.review(self._config, reasons)
+        for camera in self.cameras:
+            camera.refuse(self._refused(camera.name))
+        return is_other
+
+    def _refused(self, camera: str) -> dict[str, str]:
+        """Why rules of one camera do not arm, by rule."""
+        found = self._governance.standing.refused
+        return {rule: why for (name, rule), why in found.items() if name == camera}
 
     def _engines_for(self, before: Config) -> dict[str, tuple[Engine, str]]:
         """What the configuration's detectors run on: those in service where nothing differs."""
@@ -235,9 +306,8 @@ class Service:
         """Begin to watch some cameras, and say what this box is and what is not watched."""
         new = [self._camera(options) for options in cameras]
         self._cameras |= {camera.name: camera for camera in new}
-        models = [engine.model for engine, _ in self._engines.values()]
         self._note_models()
-        self._publisher.about(about(self._config, self._origin, models))
+        self._say_about()
         self._publisher.keep_only(retained_topics(self._config))
         self._report_off()
         # What is said is durable before it is said. In between cameras that already decode, the
@@ -246,6 +316,11 @@ class Service:
             camera.announce()
         for camera in new:
             camera.start()
+
+    def _say_about(self) -> None:
+        models = [engine.model for engine, _ in self._engines.values()]
+        governed = self._governance.about(self._config)
+        self._publisher.about(about(self._config, self._origin, models, governed))
 
     def _report_off(self) -> None:
         """Say which cameras are not watched, and since when."""
@@ -304,6 +379,7 @@ class Service:
                 audit=self._books.health if self._books is not None else None,
                 commands=dict(commands) if commands else None,
                 cameras={camera.name: camera.figures() for camera in self.cameras},
+                profile=self._origin.profile,
             )
         )
 
@@ -311,24 +387,33 @@ class Service:
         """The engine behind a detector's name, and why it is less than was asked for."""
         batchers: list[Batcher] = []
         later: list[NetworkOptions] = []
+        admitted: list[DetectorOptions] = []
+
+        def admit(candidate: DetectorOptions) -> str:
+            why = self._governance.refusal(self._config, name, candidate)
+            if not why:
+                admitted.append(candidate)
+            return why
 
         def serve(load: Load) -> Backend:
             batchers.append(Batcher(load, name=name))
             return batchers[-1]
 
         options = self._config.appliance.detectors[name]
-        engine, reason = open_engine(options, self._models, serve, later.append)
+        engine, reason = open_engine(options, self._models, serve, later.append, admit)
+        used = admitted[:-1] if later else admitted  # the last was asked for what is to be built
+        self._governance.runs(name, used[-1] if used and not reason else None)
         in_use = [batcher for batcher in self._batchers if not batcher.is_closed]
         self._batchers = [*in_use, *batchers]
         for better in later:
-            self._builder.build(better, partial(self._go_over, better, engine, batchers[-1]))
+            self._builder.build(better, partial(self._go_over, name, better, engine, batchers[-1]))
         if reason:
             log.error("detector %s: %s", name, reason)
         else:
             log.info("detector %s: %s", name, engine.model)
         return engine, reason or ""
 
-    def _go_over(self, better: NetworkOptions, engine: Engine, batcher: Batcher) -> None:
+    def _go_over(self, name: str, better: NetworkOptions, engine: Engine, batcher: Batcher) -> None:
         """Let another kind run the network from now on; trackers and rules notice nothing.
 
         Raises:
@@ -345,6 +430,7 @@ class Service:
                 f"{key.model}@{key.model_sha256[:8]}; restart edge to use the new file"
             )
         better.engine(self._models, serve)
+        self._governance.runs(name, better)
 
     def _camera(self, options: CameraOptions) -> Camera:
         engine, degraded = self._engines[options.analyse.detector]
@@ -364,7 +450,9 @@ class Service:
                 for disarming in self._disarmed.get(options.camera, ())
                 if disarming.rule in {rule.name for rule in options.rules}
             ],
+            refused=self._refused(options.camera),
             storage_trouble=self._storage_trouble,
+            viewers=self._viewers.setdefault(options.camera, Viewers()),
             policy=policy,
             witness=self._witness(options, policy),
         )
@@ -387,8 +475,9 @@ class Service:
         )
 
     def _storage_trouble(self) -> str:
-        """What the disk does not take."""
-        return self._publisher.trouble or (self._books.trouble if self._books is not None else "")
+        """What the disk does not take; the worst first."""
+        books = self._books.trouble if self._books is not None else ""
+        return self._publisher.trouble or books or self._evidence_trouble()
 
     def _record(self, kind: str, facts: Mapping[str, object]) -> None:
         if self._books is not None:
@@ -418,6 +507,7 @@ class Service:
                 state=status.state,
                 since=status.since,
                 why=status.why or None,
+                profile=self._origin.profile,
             ),
         )
 

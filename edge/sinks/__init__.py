@@ -14,6 +14,7 @@ from typing import Protocol
 
 from edge.event import Event
 from edge.sinks._encoding import decode
+from edge.sinks._kept import kept_events
 from edge.sinks._outbox import Outbox, Stored
 from edge.sinks._outlet import Outlet, SinkOptions
 from edge.sinks._post import Incoming, Post
@@ -55,5 +56,6 @@ __all__ = [
     "Stored",
     "Subscriber",
     "decode",
+    "kept_events",
     "open_publisher",
 ]

@@ -172,7 +172,7 @@ class Outbox:
                 if camera is None or incident.camera == camera:
                     place, begin = incident.place, incident.begin
                     stored.append(_incidents.end(transaction, place, begin, reason=reason, at=at))
-                    origin = Origin(begin.site, begin.node, begin.config)
+                    origin = Origin(begin.site, begin.node, begin.config, begin.profile)
                     _bound.enforce(transaction, self._medium.bound, origin, at)
             return tuple(stored)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -52,6 +53,7 @@ class Publisher:
         # are made durable, so that cameras share an fsync.
         self._lock = threading.RLock()
         self._values: dict[str, bytes] = {}
+        self._heard: Callable[[bytes], None] | None = None
         self.noted: Callable[[Stored], None] = _unnoted
         """Called once with each message that is durable, in the order of their numbers."""
 
@@ -93,6 +95,10 @@ class Publisher:
             refused=stats.refused,
             trouble=self._outbox.trouble or None,
         )
+
+    def hear(self, heard: Callable[[bytes], None]) -> None:
+        """Have each new message told as well, in the order of their numbers; be quick."""
+        self._heard = heard
 
     def emit(self, event: Event, evidence: Sequence[Evidence] = ()) -> bytes:
         """Make one event durable and show it.
@@ -197,7 +203,7 @@ class Publisher:
             SinkError: A new outlet cannot use a local file; events go on to the outbox only.
         """
         with self._lock:
-            is_same = (self._origin.site, self._origin.node) == (origin.site, origin.node)
+            is_same = replace(self._origin, config=origin.config) == origin
             is_same = is_same and self._sinks == tuple(sinks)
             self._origin = origin
             if is_same:
@@ -228,6 +234,8 @@ class Publisher:
             for stored in messages:
                 for outlet in outlets:
                     outlet.deliver(stored)
+                if self._heard is not None:
+                    self._heard(stored.payload)
             if messages and outlets and not any(outlet.acknowledges for outlet in outlets):
                 self._outbox.acknowledge([stored.seq for stored in messages])
 

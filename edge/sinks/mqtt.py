@@ -285,6 +285,7 @@ class MqttSink:
                 since=None if state == "lost" else at,
                 online_since=at if state == "lost" else None,
                 insecure=address.is_insecure,
+                profile=self._origin.profile,
             )
         )
 

@@ -42,7 +42,7 @@ def examine(config: Config) -> Iterator[Check]:
         yield from examine_detector(name, options, models, config.folder)
     cameras = [camera for camera in config.cameras if camera.enabled]
     with ThreadPoolExecutor(max(1, min(8, len(cameras)))) as pool:
-        yield from pool.map(_camera, cameras)
+        yield from pool.map(examine_camera, cameras)
     yield from brokers(config)
     yield _disk(config)
     yield _clock()
@@ -61,7 +61,7 @@ def _configuration(config: Config) -> Iterator[Check]:
         )
 
 
-def _camera(options: Camera) -> Check:
+def examine_camera(options: Camera) -> Check:
     label = f"camera {options.camera}"
     try:
         source = options.source.open(timeout_s=CAMERA_TIMEOUT_S)

@@ -38,6 +38,7 @@ class Session:
         csrf: What a changing request must bring besides the cookie.
         began: When they logged in, in seconds of the clock given.
         seen: When they last asked for something.
+        kept: Their password as it was kept when they logged in; a new one ends the session.
     """
 
     user: str
@@ -45,6 +46,7 @@ class Session:
     csrf: str
     began: float
     seen: float
+    kept: str = ""
 
 
 class Sessions:
@@ -58,8 +60,14 @@ class Sessions:
         self._token = token
         self._open: dict[bytes, Session] = {}
 
-    def begin(self, user: str, role: Role, now: float) -> str:
+    def begin(self, user: str, role: Role, now: float, kept: str = "") -> str:
         """Log somebody in.
+
+        Args:
+            user: Their name.
+            role: What they may do.
+            now: In seconds of the clock given.
+            kept: Their password as it is kept; empty where they need none.
 
         Returns:
             What their browser is to hold.
@@ -68,16 +76,20 @@ class Sessions:
         while len(self._open) >= MOST_SESSIONS:
             del self._open[min(self._open, key=lambda key: self._open[key].seen)]
         token = self._token()
-        self._open[_key(token)] = Session(user, role, self._token(), now, now)
+        self._open[_key(token)] = Session(user, role, self._token(), now, now, kept)
         return token
 
     def find(self, token: str, now: float) -> Session | None:
         """The session of a browser, which is seen by this; None where it has none or it ended."""
-        self._end_old(now)
-        session = self._open.get(_key(token))
+        session = self.peek(token, now)
         if session is not None:
             session.seen = now
         return session
+
+    def peek(self, token: str, now: float) -> Session | None:
+        """The same, without being a sign that somebody is there."""
+        self._end_old(now)
+        return self._open.get(_key(token))
 
     def end(self, token: str) -> None:
         """Log out; nothing happens where nobody is logged in."""

@@ -118,6 +118,9 @@ class Users:
         return user if is_right else None
 
     def _write(self, users: list[User]) -> None:
+        if not users:  # no file says what an empty one would, to `edge check` too
+            self.file.unlink(missing_ok=True)
+            return
         listed = [{"name": u.name, "role": u.role, "hash": u.hash} for u in users]
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)

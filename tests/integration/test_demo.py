@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,7 @@ def test_without_weights_the_chain_runs_and_says_what_is_missing(cache: Path) ->
     assert "line_crossed" in done.stdout
     assert "analysis_degraded begin" in done.stdout
     assert "object" in done.stdout
+    assert re.search(r"the device page is at http://127\.0\.0\.1:\d+/", done.stdout)
 
 
 def test_with_weights_people_and_cars_cross_as_the_truth_has_it(cache: Path, shared: Path) -> None:

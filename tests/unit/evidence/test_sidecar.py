@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,6 +17,13 @@ from edge.errors import EvidenceInvalid
 from edge.evidence import sidecar as sidecars
 from edge.evidence.sidecar import ModelUsed, Sidecar
 from tests.unit.evidence.sidecar_builder import NOON, a_sidecar, event_id
+
+
+def signed(said: dict[str, Any]) -> bytes:
+    """As a file whose digest is right."""
+    said = {key: value for key, value in said.items() if key != "digest"}
+    body = json.dumps(said, indent=1).removesuffix("\n}").encode()
+    return body + b',\n "digest": "%s"\n}\n' % hashlib.sha256(body).hexdigest().encode()
 
 
 @given(
@@ -44,13 +52,22 @@ def test_the_json_form() -> None:
     assert said["begin"] == "2026-11-23T12:00:00.000Z"
     assert said["v"] == 1
     assert said["model"] is None
-    assert set(said) == {field.name for field in dataclasses.fields(Sidecar)}
+    assert set(said) == {field.name for field in dataclasses.fields(Sidecar)} | {"digest"}
 
 
 def test_fields_of_a_newer_release_are_ignored() -> None:
     """An older program lists what a newer one kept."""
     said = {**json.loads(a_sidecar().to_json()), "weather": "fog", "v": 2}
-    assert Sidecar.from_json(json.dumps(said)).v == 2
+    assert Sidecar.from_json(signed(said)).v == 2
+
+
+@given(place=st.integers(0, 10_000), bit=st.integers(0, 7))
+def test_a_changed_byte_is_found(place: int, bit: int) -> None:
+    """Wherever it is."""
+    text = bytearray(a_sidecar().to_json())
+    text[place % len(text)] ^= 1 << bit
+    with pytest.raises(EvidenceInvalid):
+        Sidecar.from_json(bytes(text))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +88,7 @@ def test_what_is_no_sidecar_is_refused(change: dict[str, object], words: str) ->
     """In words that name the file and the field."""
     said = {**json.loads(a_sidecar().to_json()), **change}
     with pytest.raises(EvidenceInvalid, match=words) as refused:
-        Sidecar.from_json(json.dumps(said), "day/cam/x.json")
+        Sidecar.from_json(signed(said), "day/cam/x.json")
     assert str(refused.value).startswith("day/cam/x.json: ")
 
 

@@ -32,6 +32,8 @@ from edge.message import (
     ModelAbout,
     NodeStatus,
     OutboxHealth,
+    PolicyAbout,
+    RefusalAbout,
     RuleAbout,
     RuleStatus,
     compose,
@@ -73,6 +75,33 @@ def message(event: Event, **changes: Any) -> EventMessage:
 MESSAGES: dict[str, Message] = {
     "line_crossed": message(
         crossing(), evidence=(Evidence(ref=f"{ID}.jpg", sha256="3fa1c2d4" * 8),)
+    ),
+    "line_crossed_laboratory": compose(
+        crossing(), replace(ORIGIN, profile="laboratory"), id=ID, seq=48213, incident=ID
+    ),
+    "about_governed": About(
+        site="westminster",
+        node="cabinet-017",
+        software={"edge": "0.1.0"},
+        models=(),
+        config=ORIGIN.config,
+        cameras=(),
+        rules=(),
+        policy=PolicyAbout(
+            state="governed",
+            sha256="9b1e77aa" * 8,
+            signed_by={
+                "ethics": "Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE= 2026-11-20T10:00:00Z"
+            },
+            deployment="High Street, trial",
+            review="2027-04-30",
+            due=("purpose yard-safety has to be reviewed by 2026-12-01, in 8 days",),
+            n_refused=1,
+            refused=(RefusalAbout(what="rule high-street-north/kerb", why="it has no purpose"),),
+        ),
+    ),
+    "rule_state_refused": rule_status(
+        ORIGIN, "high-street-north", "kerb", RuleState(False, 0, refused="it has no purpose")
     ),
     "line_crossed_update": message(
         replace(crossing(), phase="update", objects=(), direction=None),

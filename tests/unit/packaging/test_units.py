@@ -67,3 +67,25 @@ def test_a_jetsons_devices_are_named_one_by_one() -> None:
     for node in ("nvmap", "nvhost-ctrl-gpu", "nvhost-vic", "nvhost-nvdec", "v4l2-nvdec"):
         assert f"DeviceAllow=/dev/{node} rw" in unit
     assert "PrivateDevices=yes\n" not in unit
+
+
+def test_the_guard_needs_nothing_but_a_shell(tmp_path: Path) -> None:
+    """Without a release on trial it does nothing; without one to turn back to it says so."""
+    environment = {"EDGE_ROOT": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    guard = [str(PACKAGING / "guard")]
+    assert subprocess.run([*guard, "start"], env=environment, check=False).returncode == 0
+    (tmp_path / "trial").write_text("release=2\nprevious=1\nstarts=3\n")
+    done = subprocess.run(
+        [*guard, "roll-back", "asked"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "there is no release to turn back to" in done.stderr
+
+
+@pytest.mark.parametrize("script", ["install.sh", "build-bundle", "build-deb"])
+def test_the_scripts_explain_themselves_and_refuse_what_they_do_not_know(script: str) -> None:
+    """Exit code 2 or 1, one line, and nothing done."""
+    path = PACKAGING.parent / "scripts" / script
+    done = subprocess.run([path, "--nonsense", "x"], capture_output=True, text=True, check=False)
+    assert done.returncode in (1, 2)
+    assert "usage" in done.stderr or "unknown option --nonsense" in done.stderr

@@ -1,0 +1,49 @@
+"""Kept: event messages that are still in the outbox, read beside the program that writes it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection
+from pathlib import Path
+
+from edge.errors import OutboxError
+from edge.sinks._database import read_only
+
+
+def kept_events(outbox: Path, ids: Collection[str]) -> list[bytes]:
+    """Event messages of some events and incidents, waiting or delivered.
+
+    Args:
+        outbox: Its database; where there is none, none are kept.
+        ids: Of events or incidents.
+
+    Returns:
+        Their UTF-8 JSON as it was made, in the order of their numbers.
+
+    Raises:
+        OutboxError: It cannot be read.
+    """
+    if not outbox.exists():
+        return []
+    wanted = set(ids)
+    try:
+        db = read_only(outbox)
+        try:
+            rows = db.execute(
+                "SELECT seq, payload FROM delivered WHERE instr(topic, 'event/') "
+                "UNION SELECT seq, payload FROM message WHERE instr(topic, 'event/') ORDER BY seq"
+            )
+            return [payload for _, payload in rows if _is_about(payload, wanted)]
+        finally:
+            db.close()
+    except sqlite3.Error as exc:
+        raise OutboxError(f"outbox {outbox}: its events cannot be read: {exc}") from exc
+
+
+def _is_about(payload: bytes, ids: set[str]) -> bool:
+    try:
+        said = json.loads(payload)
+    except ValueError:
+        return False
+    return said.get("id") in ids or said.get("incident") in ids

@@ -1,0 +1,6 @@
+"""Update: a signed bundle becomes the release in service, or nothing at all has happened.
+
+`signature` judges a minisign signature and is pure, `bundle` reads what a bundle says it is,
+`releases` knows the folder of releases and turns its link, `trial` is the straight line through all
+steps, `selfcheck` is run by the new release's own interpreter, and `service` talks to systemd.
+"""

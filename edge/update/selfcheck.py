@@ -1,0 +1,154 @@
+"""Self-check: is this release fit to serve this box? Run by the interpreter of the release judged.
+
+    python -m edge.update.selfcheck --config /etc/edge [STEP ...]
+
+Prints a JSON list of checks. The steps can be called one by one, so that an agent of a fleet
+(Mender, RAUC, hawkBit) may ask for them, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import datetime, timezone
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.config import Config, load
+from edge.demo.street import frames
+from edge.detections import Detections
+from edge.detectors import DetectorOptions, Models, NetworkOptions, unbatched
+from edge.errors import EdgeError, MissingDependency, ModelError
+from edge.frame import Colour, Frame, Stamp
+from edge.site import doctor
+from edge.site.doctor import Check
+from edge.workbench.compare import Limits, agreement
+
+GOLDEN = (60, 90, 120, 150)
+"""Of the rendered street: a walker and a car come and go in these."""
+
+FAINT = 0.1
+"""Down to here detections are compared; a threshold in the middle would tear pairs apart."""
+
+
+def configuration(config: Config) -> Iterator[Check]:
+    """The files say the same to this release; none is refused."""
+    n_cameras = len(config.cameras)
+    if config.problems:
+        yield Check(
+            "configuration",
+            "red",
+            f"{len(config.problems)} problems: {config.problems[0]}".splitlines()[0],
+            f"edge check --config {config.folder}",
+        )
+    else:
+        yield Check("configuration", "green", f"{n_cameras} cameras, no problems")
+
+
+def engines(config: Config) -> Iterator[Check]:
+    """Every engine of every detector sees in golden pictures what the float reference does."""
+    models = Models.on_this_machine(config.appliance.storage.path)
+    golden = _golden()
+    for name, options in sorted(config.appliance.detectors.items()):
+        label = f"detector {name}"
+        try:
+            candidates = options.plan(models, can_build=False).now
+        except (ModelError, MissingDependency) as exc:
+            yield Check(label, "red", str(exc), f"edge doctor --config {config.folder}")
+            continue
+        seen: dict[str, list[Detections]] = {}
+        for candidate in candidates:
+            kind = candidate.kind if isinstance(candidate, NetworkOptions) else "itself"
+            try:
+                seen[kind] = _look(candidate, models, golden)
+            except EdgeError as exc:
+                yield Check(f"{label} {kind}", "red", str(exc))
+        reference = seen.get("onnx")
+        for kind, found in seen.items():
+            yield _judged(f"{label} {kind}", found, reference)
+
+
+def broker(config: Config) -> Iterator[Check]:
+    """A message is acknowledged (PUBACK)."""
+    yield from doctor.brokers(config)
+
+
+def cameras(config: Config) -> Iterator[Check]:
+    """Each camera opens and shows a picture that this release decodes."""
+    enabled = [camera for camera in config.cameras if camera.enabled]
+    with ThreadPoolExecutor(max(1, min(8, len(enabled)))) as pool:
+        yield from pool.map(doctor.examine_camera, enabled)
+
+
+STEPS: dict[str, Callable[[Config], Iterator[Check]]] = {
+    "configuration": configuration,
+    "engines": engines,
+    "broker": broker,
+    "cameras": cameras,
+}
+
+
+def _look(options: DetectorOptions, models: Models, golden: list[Frame]) -> list[Detections]:
+    engine = options.model_copy(update={"confidence": FAINT}).engine(models, unbatched)
+    try:
+        detector = engine.detector()
+        return [detector.detect(frame) for frame in golden]
+    finally:
+        engine.close()
+
+
+def _judged(label: str, found: list[Detections], reference: list[Detections] | None) -> Check:
+    n_found = sum(len(each.confidence) for each in found)
+    if reference is None or reference is found:
+        return Check(label, "green", f"answers; {n_found} objects in {len(found)} golden pictures")
+    agreed = agreement(reference, found)
+    if not agreed.n_reference:
+        return Check(label, "green", "answers; the reference is sure of nothing in golden pictures")
+    if objections := agreed.objections(Limits(min_found=0.8, min_iou=0.8)):
+        return Check(label, "red", "; ".join(objections), "build the engine anew: edge model build")
+    return Check(label, "green", f"finds {agreed.found:.0%} of the reference's objects")
+
+
+def _golden() -> list[Frame]:
+    """Pictures every release can make: the same pixels as long as the street is rendered alike."""
+    pictures = [image for n, image in enumerate(islice(frames(), GOLDEN[-1] + 1)) if n in GOLDEN]
+    return [_frame(number, image) for number, image in zip(GOLDEN, pictures, strict=True)]
+
+
+def _frame(number: int, bgr: NDArray[np.uint8]) -> Frame:
+    height, width = bgr.shape[:2]
+    planes: NDArray[np.uint8] = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420), np.uint8)
+    y, u, v = np.split(planes.reshape(-1), [height * width, height * width * 5 // 4])
+    half = (height // 2, width // 2)
+    at = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    stamp = Stamp("golden", number, float(number), at, 0)
+    return Frame(stamp, y.reshape(height, width), u.reshape(half), v.reshape(half), Colour("bt601"))
+
+
+def main() -> int:
+    """Do the steps that were asked for; all where none was."""
+    parser = argparse.ArgumentParser(prog="python -m edge.update.selfcheck", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("steps", nargs="*", choices=[*STEPS, []], metavar="STEP")
+    args = parser.parse_args()
+    found: list[Check] = []
+    try:
+        config = load(args.config)
+        for step in args.steps or STEPS:
+            found += STEPS[step](config)
+    except EdgeError as exc:
+        found.append(Check("configuration", "red", str(exc).splitlines()[0]))
+    json.dump([asdict(check) for check in found], sys.stdout)
+    return 1 if any(check.level == "red" for check in found) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
