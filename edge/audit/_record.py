@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -139,6 +140,14 @@ def commitment(salt: bytes, personal: Mapping[str, Any]) -> str:
 
 def is_committed(line: bytes, n: int, expected: object) -> bool:
     """Whether the line of a personal part is the one that a record was written with."""
+    # What hashes to the commitment is what was written, and need not be read.
+    begin, salted = b'{"n":%d,"personal":' % n, line[-75:]
+    if line.startswith(begin) and salted.startswith(b',"salt":"') and salted.endswith(b'"}'):
+        with suppress(ValueError):
+            salt = bytes.fromhex(salted[9:-2].decode())
+            told = hashlib.sha256(salt + line[len(begin) : -75]).hexdigest()
+            if told == expected and salt.hex().encode() == salted[9:-2]:
+                return True
     try:
         part = json.loads(line)
         salt, personal = bytes.fromhex(part["salt"]), part["personal"]
