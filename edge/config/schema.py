@@ -150,7 +150,15 @@ class Evidence(Policy):
             default_factory=dict,
             description="Where it is sent off the box, by name.",
             examples=[
-                {"archive": {"kind": "s3", "url": "https://s3.example", "bucket": "evidence"}}
+                {
+                    "archive": {
+                        "kind": "s3",
+                        "url": "https://s3.example",
+                        "bucket": "evidence",
+                        "access_key": "!secret s3_access",
+                        "secret_key": "!secret s3_secret",
+                    }
+                }
             ],
         ),
     ]

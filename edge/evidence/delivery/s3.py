@@ -35,7 +35,12 @@ class Options(DeliveryOptions):
     url: Annotated[
         str, Field(description="Address of the service.", examples=["https://s3.example"])
     ]
-    bucket: Annotated[str, Field(min_length=3, max_length=63, description="The bucket; it exists.")]
+    bucket: Annotated[
+        str,
+        Field(
+            min_length=3, max_length=63, description="The bucket; it exists.", examples=["evidence"]
+        ),
+    ]
     prefix: Annotated[
         str, Field(description="Put before each name.", examples=["westminster/cabinet-017"])
     ] = ""
