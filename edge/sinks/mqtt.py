@@ -185,7 +185,9 @@ class MqttSink:
             self._wake()
 
     def hear(self, subtopics: Sequence[str], ear: Ear) -> None:
-        """Subscribe to topics of this node, now and on every connection; MQTT 5 only.
+        """Subscribe to topics of this node, now and on every connection.
+
+        Nothing is heard over MQTT 3.1.1: it names no place for an answer, nor who asks.
 
         Filters that were given before are heard by the new ear; the others go on as they are.
 
@@ -193,6 +195,9 @@ class MqttSink:
             subtopics: Topic filters below the node, such as `cmd/+`.
             ear: Takes what comes.
         """
+        if self._options.protocol != 5:
+            _log.info("%s is not subscribed to: MQTT 3.1.1 is used", ", ".join(subtopics))
+            return
         heard = {self._topic(subtopic): ear for subtopic in subtopics}
         self._ears = {**self._ears, **heard}  # replaced whole: the sender's thread reads it
         self._wake()

@@ -473,3 +473,16 @@ def test_demo_broker_carries_events_over_3_1_1(tmp_path: Path) -> None:
                 assert eventually(lambda: len(_events(listener)) == 30)
             assert eventually(lambda: last(listener, STATUS)["state"] == "stopped")
     assert json.loads(_events(listener)[0].payload)["seq"] == 1
+
+
+@pytest.mark.parametrize("protocol", [5, "3.1.1"])
+def test_listening_costs_no_event(tmp_path: Path, protocol: int | str) -> None:
+    """Whoever wants to hear something, over MQTT 3.1.1 hears nothing, and events still arrive."""
+    with (
+        mosquitto(tmp_path) as broker,
+        listening(broker.port) as listener,
+        publishing(tmp_path, at(broker.port, protocol=protocol)) as publisher,
+    ):
+        sink_of(publisher).hear(["review/+"], lambda _incoming: None)
+        publisher.emit(crossing())
+        assert eventually(lambda: len(listener.matching("/event/")) == 1)
