@@ -13,6 +13,7 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from edge import __version__
 from edge.errors import (
@@ -73,15 +74,20 @@ def _parser(command: str = "") -> argparse.ArgumentParser:
     names = {file.replace("_", "-"): file for file in files}
     for name in [command] if command in names else names:
         module = importlib.import_module(f"{__name__}.{names[name]}")
-        subparser = commands.add_parser(
-            name,
-            help=module.HELP,
-            description=module.HELP,
-            epilog=f"example: {module.EXAMPLE}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.arguments(subparser)
-        subparser.set_defaults(run=module.run)
+        add_command(commands, name, module).set_defaults(run=module.run)
+    return parser
+
+
+def add_command(commands: Any, name: str, module: Any) -> argparse.ArgumentParser:
+    """Add a command, or an action of one, as its file describes it."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=module.HELP,
+        description=module.HELP,
+        epilog=f"example: {module.EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.arguments(parser)
     return parser
 
 

@@ -7,6 +7,8 @@ import importlib
 import pkgutil
 from pathlib import Path
 
+from edge.cli import add_command
+
 HELP = "verify, show and witness the tamper-evident log; erase personal parts of it"
 EXAMPLE = "edge audit verify /var/lib/edge/audit --head checkpoint.txt"
 
@@ -17,15 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     folder = Path(__file__).parent / "_audit"
     for name in sorted(module.name for module in pkgutil.iter_modules([str(folder)])):
         module = importlib.import_module(f"edge.cli._audit.{name}")
-        action = actions.add_parser(
-            name,
-            help=module.HELP,
-            description=module.HELP,
-            epilog=f"example: {module.EXAMPLE}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.arguments(action)
-        action.set_defaults(act=module.run)
+        add_command(actions, name, module).set_defaults(act=module.run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -195,12 +195,16 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+Listen = Annotated[
+    str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$")
+]
+
+
 class Web(Options):
     """The device page. Without this block there is none."""
 
     listen: Annotated[
-        str,
-        StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"),
+        Listen,
         Field(
             description="Address and port of the page, the port at most 65535. On any address but "
             "this box's own (127.0.0.1, [::1], localhost) it needs `cert_file`, `key_file` and a "
@@ -235,8 +239,7 @@ class Metrics(Options):
     """Numbers for Prometheus, and whether the box is well, over plain HTTP."""
 
     listen: Annotated[
-        str,
-        StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"),
+        Listen,
         Field(
             description="Address and port of /metrics, /healthz and /readyz. They tell numbers and "
             "states, no pictures; nobody has to log in, so on an address of the network a firewall "

@@ -86,7 +86,7 @@ class Daemon:
         share_one_heap()
         publisher = _publisher(self._config)
         books = Books(self._config.appliance.storage.path, publisher.origin)
-        publisher.noted = books.note
+        publisher.hear(books.note)
         keeping = Keeping(self._config.appliance.storage, books.record)
         recent = Recent()
         publisher.hear(recent.add)

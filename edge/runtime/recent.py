@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias
 
+from edge.sinks import Stored
+
 MOST = 100
 
 Put: TypeAlias = Callable[[bytes | None], None]
@@ -20,12 +22,12 @@ class Recent:
         self._last: deque[bytes] = deque(maxlen=MOST)
         self._hearing: list[Put] = []
 
-    def add(self, payload: bytes) -> None:
+    def add(self, stored: Stored) -> None:
         """A message was made."""
         with self._lock:
-            self._last.append(payload)
+            self._last.append(stored.payload)
             for put in self._hearing:
-                put(payload)
+                put(stored.payload)
 
     def last(self) -> list[bytes]:
         """The last messages, the oldest first."""

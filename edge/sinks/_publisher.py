@@ -53,10 +53,7 @@ class Publisher:
         # are made durable, so that cameras share an fsync.
         self._lock = threading.RLock()
         self._values: dict[str, bytes] = {}
-        self._heard: Callable[[bytes], None] | None = None
-        self.noted: Callable[[Stored], None] = _unnoted
-        """Called once with each message that is durable, in the order of their numbers."""
-
+        self._listeners: tuple[Callable[[Stored], None], ...] = ()
         try:
             self._outlets = _opened(outbox, origin, sinks, folder)
         except BaseException:
@@ -96,9 +93,9 @@ class Publisher:
             trouble=self._outbox.trouble or None,
         )
 
-    def hear(self, heard: Callable[[bytes], None]) -> None:
-        """Have each new message told as well, in the order of their numbers; be quick."""
-        self._heard = heard
+    def hear(self, listener: Callable[[Stored], None]) -> None:
+        """Have each message told once it is durable, in the order of their numbers; be quick."""
+        self._listeners = (*self._listeners, listener)
 
     def emit(self, event: Event, evidence: Sequence[Evidence] = ()) -> bytes:
         """Make one event durable and show it.
@@ -229,13 +226,12 @@ class Publisher:
         with self._lock:
             messages = [self._new.popleft() for _ in range(len(self._new))]
             for stored in messages:
-                self.noted(stored)
+                for listener in self._listeners:
+                    listener(stored)
             outlets = self._outlets
             for stored in messages:
                 for outlet in outlets:
                     outlet.deliver(stored)
-                if self._heard is not None:
-                    self._heard(stored.payload)
             if messages and outlets and not any(outlet.acknowledges for outlet in outlets):
                 self._outbox.acknowledge([stored.seq for stored in messages])
 
@@ -264,10 +260,6 @@ def open_publisher(
     with suppress(OSError):  # the outbox then says what is wrong, and goes on in memory
         storage.mkdir(parents=True, exist_ok=True)
     return Publisher(Outbox(storage / "outbox.db", max_bytes=max_bytes), origin, sinks, folder)
-
-
-def _unnoted(_stored: Stored) -> None:
-    """Nobody wants to know."""
 
 
 def _opened(

@@ -7,14 +7,16 @@ got, so nothing need be remembered here. It tries once: `edge.evidence.courier` 
 
 from __future__ import annotations
 
+import hashlib
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
+from edge.errors import DeliveryFailed
 from edge.evidence.sidecar import Media
 from edge.options import Options
 
@@ -82,6 +84,31 @@ class Delivery(Protocol):
 
     def close(self) -> None:
         """Let go of the link; safe to call twice."""
+
+
+def read_back(
+    place: str, parcel: Parcel, content: Iterable[bytes], remove: Callable[[], object]
+) -> None:
+    """Compare what lies on the other side with what was sent.
+
+    Args:
+        place: Where that is, for people.
+        parcel: What was sent.
+        content: What lies there.
+        remove: Deletes it there.
+
+    Raises:
+        DeliveryFailed: It is another; it was deleted there.
+    """
+    digest = hashlib.sha256()
+    for chunk in content:
+        digest.update(chunk)
+    if digest.hexdigest() != parcel.sha256:
+        remove()
+        raise DeliveryFailed(
+            f"{place}: {parcel.name} arrived changed: SHA-256 {digest.hexdigest()}, "
+            f"expected {parcel.sha256}; it was deleted there and is sent again"
+        )
 
 
 class DeliveryOptions(Options):

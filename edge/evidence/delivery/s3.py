@@ -12,13 +12,14 @@ import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from edge.errors import DeliveryFailed, MissingDependency
-from edge.evidence.delivery import Delivery, DeliveryOptions, Pace, Parcel
+from edge.evidence.delivery import Delivery, DeliveryOptions, Pace, Parcel, read_back
 from edge.evidence.delivery._address import checked
 
 PART = 8 << 20
@@ -160,15 +161,8 @@ class _S3:
         tag = answer["ETag"].strip('"')
         if answer["ContentLength"] == parcel.size and tag == expected:
             return
-        digest = hashlib.sha256()
-        for chunk in client.get_object(**where)["Body"].iter_chunks(1 << 16):
-            digest.update(chunk)
-        if digest.hexdigest() != parcel.sha256:
-            client.delete_object(**where)
-            raise DeliveryFailed(
-                f"{self.place}: {parcel.name} arrived changed: SHA-256 {digest.hexdigest()}, "
-                f"expected {parcel.sha256}; it was deleted there and is sent again"
-            )
+        content = client.get_object(**where)["Body"].iter_chunks(1 << 16)
+        read_back(self.place, parcel, content, partial(client.delete_object, **where))
 
     def _connected(self) -> Any:
         if self._client is not None:

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from edge.errors import DeliveryFailed, MissingDependency
-from edge.evidence.delivery import Delivery, DeliveryOptions, Pace, Parcel
+from edge.evidence.delivery import Delivery, DeliveryOptions, Pace, Parcel, read_back
 
 _CONNECT_S, _ANSWER_S = 10.0, 60.0
 _CHUNK = 32 << 10  # what every SFTP server takes in one request
@@ -108,17 +108,10 @@ class _Sftp:
         self._client = self._transport = None
 
     def _verify(self, client: Any, part: str, parcel: Parcel) -> None:
-        digest = hashlib.sha256()
         with client.open(part, "rb") as content:
             content.prefetch(parcel.size)
-            while chunk := content.read(_CHUNK):
-                digest.update(chunk)
-        if digest.hexdigest() != parcel.sha256:
-            client.remove(part)
-            raise DeliveryFailed(
-                f"{self.place}: {parcel.name} arrived changed: SHA-256 {digest.hexdigest()}, "
-                f"expected {parcel.sha256}; it was deleted there and is sent again"
-            )
+            chunks = iter(partial(content.read, _CHUNK), b"")
+            read_back(self.place, parcel, chunks, partial(client.remove, part))
 
     def _connected(self) -> Any:
         if self._client is not None:
