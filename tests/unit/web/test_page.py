@@ -253,7 +253,7 @@ def test_a_rule_is_tried_before_it_is_armed(
     tried = browser.ask("POST", "/api/cameras/street/try-clip", raw=raw).json
     assert tried["frames"] > 30
     assert {event["rule"] for event in tried["events"]} == {"over"}
-    # A camera that a save has just restarted keeps little yet, so the ring is asked until it has more.
+    # A camera that a save has just restarted keeps little yet: asked until its ring has more.
     tried_on_ring = {**body, "seconds": 3}
     assert eventually(
         lambda: browser.ask("POST", "/api/cameras/street/try", tried_on_ring).json["frames"] > 3, 30
