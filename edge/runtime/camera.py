@@ -348,6 +348,7 @@ class Camera:
             clock=self._clock_doubt() or self.reader.clock_doubt,
             unstored=f"{unstored} events could not be stored" if unstored else "",
             storage=self._storage_trouble(),
+            hushed=self._diagnosis.is_hushed,
         )
         now = _now(self.name)
         self._teller.events([*self._standing.judge(now, troubles), *self._arming.expire(now)])
