@@ -21,7 +21,7 @@ import numpy as np
 
 from edge.frame import Frame, Plane, Stamp
 from edge.health import Checks
-from edge.health.frozen import Frozen, _change, _sample
+from edge.health.frozen import Frozen, _change, _sample, _speaks
 from edge.health.view import BETTER, CONTRAST, FOUND, RECOGNISED, View
 from edge.runtime.wiring import checks
 from tests.conftest import shared_folder
