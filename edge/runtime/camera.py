@@ -261,7 +261,7 @@ class Camera:
                 taken = attention.take(CHECK_S)
                 if taken is not None:
                     self._analyse(attention.pictures(taken.packet))
-                    if not complaint and self._pipeline.is_idle and attention.cannot_rest:
+                    if not complaint and attention.cannot_rest and self._pipeline.is_idle:
                         complaint = attention.cannot_rest
                         log.warning("camera %s: %s", self.name, complaint)
                 elif feed.ring.is_read_out:
