@@ -18,7 +18,7 @@ PURE = [
     "detections.py",
     "tracks.py",
     "event.py",
-    "message.py",
+    "message",
     "topics.py",
     "uuid7.py",
     "contract.py",
