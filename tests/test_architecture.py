@@ -18,7 +18,7 @@ PURE = [
     "detections.py",
     "tracks.py",
     "event.py",
-    "message.py",
+    "message",
     "topics.py",
     "uuid7.py",
     "contract.py",
@@ -89,7 +89,12 @@ VENDORS = {
         "evidence/_masked.py",
     },
     "gi": {"decoders/_gstreamer.py"},
-    "paho": {"sinks/mqtt.py", "sinks/_subscriber.py", "sinks/_session.py", "sinks/_properties.py"},
+    "paho": {
+        "sinks/_brokers_word.py",
+        "sinks/_properties.py",
+        "sinks/_session.py",
+        "sinks/_subscriber.py",
+    },
     "cryptography": {
         "admission/signatures.py",
         "audit/_keys.py",
