@@ -108,8 +108,7 @@ class Abandoned(ZoneJudge):
     def update(self, seen: Seen, qualify: Qualify) -> Ruling:
         """Which bags stand still and are minded by nobody."""
         notes, holds = self.notes(seen), np.zeros(len(seen.slots), np.bool_)
-        rows = (self.inside(seen) | notes["holds"][seen.slots]).nonzero()[0]
-        rows = rows[qualify(rows) | notes["holds"][seen.slots[rows]]]
+        rows = ((self.inside(seen) & qualify()) | notes["holds"][seen.slots]).nonzero()[0]
         if len(rows):
             holds[rows] = self._judge_some(notes, seen, rows)
         notes["holds"][seen.slots] = holds
