@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.detections import Mask
+from edge.detections import Floats, Mask
 from edge.geometry import Polygons
 from edge.ground import Ground
 from edge.options import Point
@@ -154,7 +154,8 @@ class Seen:
         assert zones.polygons is not None
         contains = zones.polygons.contains
         within = self.once(("inside", anchor), lambda: contains(self.places(anchor)))
-        return within[zones.number[zone]]
+        is_inside: Mask = within[zones.number[zone]]
+        return is_inside
 
 
 class Objects:
@@ -215,10 +216,7 @@ class Objects:
             self._rested_at = now
             self._rest.update(slots, boxes, now)
         if self._below:
-            self._sightings[slots] += 1
-            steps = tracks.confidence * STEPS + 0.5
-            for least, below in self._below.items():
-                below[slots] += steps < least
+            self._count(slots, tracks.confidence)
         gone = self._gone(now)
         self._seen = Seen(
             tracks,
@@ -233,6 +231,13 @@ class Objects:
             self._zones,
         )
         return self._seen
+
+    def _count(self, slots: Slots, confidence: Floats) -> None:
+        """Note how sure the detector was of each object in the frame."""
+        self._sightings[slots] += 1
+        steps = confidence * STEPS + 0.5
+        for least, below in self._below.items():
+            below[slots] += steps < least
 
     def watch_confidence(self, least: float) -> int:
         """Count what `is_sure` is asked for; before the first frame.
