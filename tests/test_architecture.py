@@ -65,7 +65,7 @@ PURE = [
     "sources/_clock.py",
     "sources/_leading.py",
     "sources/_wrap.py",
-    "config/schema.py",
+    "config/schema",
     "config/calibration.py",
     "config/check.py",
     "config/explain.py",
