@@ -224,7 +224,7 @@ class Delivery:
         for _ in range(room):
             stored = self._next()
             if stored is None:
-                self._sent_seq = newest
+                self._sent_seq = max(self._sent_seq, newest)  # read after `newest` was
                 break
             topic = f"{self._root}/{stored.topic}"
             self._sent_seq = stored.seq
