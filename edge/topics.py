@@ -5,6 +5,7 @@ Pure. Part of the wire contract, like `edge.message`: topics may only be added t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from re import fullmatch
 
 from edge.event import Kind
@@ -64,6 +65,7 @@ def command_topic(verb: str) -> str:
     return f"cmd/{_level(verb)}"
 
 
+@lru_cache(maxsize=1024)
 def is_level(name: str) -> bool:
     """Whether a name can stand as one level of a topic."""
     return fullmatch("[a-z0-9-]{1,32}", name) is not None

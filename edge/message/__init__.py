@@ -30,6 +30,7 @@ from edge.message._event import (
     LostMessages,
     SeenObject,
     compose,
+    composed,
     lost_messages,
 )
 from edge.message._health import AuditHealth, BrokerHealth, Health, OutboxHealth
@@ -95,6 +96,7 @@ __all__ = [
     "Watching",
     "Words",
     "compose",
+    "composed",
     "encode",
     "event_schema",
     "lost_messages",

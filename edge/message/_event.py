@@ -124,6 +124,19 @@ def compose(
     Raises:
         ValueError: A name that cannot stand in a topic, or `at` without a time zone.
     """
+    return composed(event, origin, id=id, seq=seq, incident=incident, evidence=evidence)[0]
+
+
+def composed(
+    event: Event,
+    origin: Origin,
+    *,
+    id: str,  # noqa: A002 - the wire's name
+    seq: int,
+    incident: str,
+    evidence: Sequence[Evidence] = (),
+) -> tuple[EventMessage, bytes]:
+    """As `compose`; and as written, which it has to be in order to know that it fits."""
     message = EventMessage(
         id=id,
         seq=seq,
@@ -171,18 +184,18 @@ def _share(value: float) -> float:
     return 0.0  # negative, or NaN, which compares false
 
 
-def _fitted(message: EventMessage) -> EventMessage:
-    """Take objects from the end until the message fits."""
-    objects = message.objects or ()
-    n_objects, size = len(objects), len(encode(message))
-    while size > MAX_BYTES and objects:
+def _fitted(message: EventMessage) -> tuple[EventMessage, bytes]:
+    """Take objects from the end until the message fits; gives it and its JSON."""
+    objects, payload = message.objects or (), encode(message)
+    n_objects = len(objects)
+    while (size := len(payload)) > MAX_BYTES and objects:
         # One cut by proportion is nearly right: objects are alike in length.
         objects = objects[: min(len(objects) - 1, len(objects) * MAX_BYTES // size)]
         message = message.model_copy(update={"objects": objects or None, "n_objects": n_objects})
-        size = len(encode(message))
+        payload = encode(message)
     if size > MAX_BYTES:
         raise ValueError(
             f"event message of {message.camera}/{message.rule}: {size} bytes without objects, "
             f"expected at most {MAX_BYTES}; its names or evidence list are too long"
         )
-    return message
+    return message, payload

@@ -102,6 +102,7 @@ class LocalBox:
         until = datetime.now(timezone.utc) + timedelta(seconds=seconds)
         words = f"by {by} until {until:%Y-%m-%dT%H:%M:%SZ}" + (f": {why}" if why else "")
         watched.disarm(Disarming(rule, time.monotonic() + seconds, until, words))
+        self._service.disarmings.keep(camera, watched.disarmed)
         return until
 
     def arm(self, camera: str, rule: str, by: Caller) -> RuleState:
@@ -114,7 +115,9 @@ class LocalBox:
         _check_rule(watched, rule)
         if why := watched.refused(rule):
             raise CommandFailed(f"the policy does not let {camera}/{rule} arm: {why}")
-        return watched.arm(rule, f"armed by {by}")
+        state = watched.arm(rule, f"armed by {by}")
+        self._service.disarmings.keep(camera, watched.disarmed)
+        return state
 
     def reload(self) -> str:
         """Read the configuration again."""

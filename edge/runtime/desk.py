@@ -211,9 +211,8 @@ class Desk:
     def _post(incoming: Incoming, reply: Reply) -> Post:
         return Post(incoming.response_topic, encode(reply), correlation=incoming.correlation)
 
-    @staticmethod
-    def _picture(waiting: _Waiting, admitted: Admitted, picture: Picture) -> Post:
-        stamp = picture.stamp
+    def _picture(self, waiting: _Waiting, admitted: Admitted, picture: Picture) -> Post:
+        stamp, profile = picture.stamp, self._publisher.origin.profile
         width, height = picture.size_wh
         properties = (
             ("verb", admitted.verb),
@@ -222,6 +221,7 @@ class Desk:
             ("at", stamp.captured_at.astimezone(timezone.utc).isoformat(timespec="milliseconds")),
             ("clock_ms", str(stamp.clock_ms)),
             ("size", f"{width}x{height}"),
+            *((("profile", profile),) if profile is not None else ()),
         )
         incoming = waiting.incoming
         return Post(

@@ -19,12 +19,12 @@ from edge.evidence.witness import Witness
 from edge.hardware import Sensors
 from edge.masks import Masks
 from edge.message import Origin
-from edge.runtime.arming import Disarming
 from edge.runtime.books import Books
 from edge.runtime.bulletin import Bulletin
 from edge.runtime.camera import Camera
 from edge.runtime.clock import BoxClock
 from edge.runtime.cooling import Cooling
+from edge.runtime.disarmings import Disarmings
 from edge.runtime.engines import Engines
 from edge.runtime.reader import Reader
 from edge.runtime.standing import Status
@@ -76,7 +76,8 @@ class Service:
         self._bulletin = Bulletin(publisher, origin_of(config))
         storage = config.appliance.storage.path
         self._engines = Engines(storage, self._record)
-        self._disarmed: dict[str, tuple[Disarming, ...]] = {}  # over a restart of their cameras
+        self.disarmings = Disarmings(storage)
+        self._disarmed = self.disarmings.going_on()  # over a restart of their cameras
         self._cameras: dict[str, Camera] = {}
         self._viewers: dict[str, Viewers] = {}  # over a restart of their cameras
         self._clock = BoxClock(stepped=self._note_step)
@@ -267,7 +268,8 @@ class Service:
     def _retire(self, names: Iterable[str]) -> None:
         """Stop watching some cameras."""
         retired = [self._cameras.pop(name) for name in names]
-        self._disarmed = {camera.name: camera.disarmed for camera in retired}
+        disarmed = {camera.name: camera.disarmed for camera in retired}
+        self._disarmed = {**self.disarmings.going_on(), **disarmed}
         for camera in retired:
             camera.request_stop()
         for camera in retired:

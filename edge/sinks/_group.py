@@ -33,7 +33,9 @@ class Group:
     def __init__(self, medium: Medium, tell_drops: Callable[[], None]) -> None:
         self._medium = medium
         self._tell_drops = tell_drops
-        self._lock = threading.Lock()
+        self._turn = threading.Condition(threading.Lock())
+        self._is_taken = False
+        self._n_asking = 0
         self._waiting: deque[Job[Any]] = deque()
         self._followers: list[deque[Stored]] = []
         self._alerts: deque[tuple[float, Stored]] = deque(maxlen=_ALERTS)
@@ -45,10 +47,18 @@ class Group:
             OutboxError: Nothing was changed, and why.
         """
         job = Job(work, is_durable=is_durable)
-        self._waiting.append(job)
-        with self._lock:
-            if not job.is_done:  # else whoever had the lock before took it along
+        with self._turn:
+            self._waiting.append(job)
+            # Who asks goes first: it is the sender, and of seventeen it would wait longest.
+            while (self._is_taken or self._n_asking) and not job.is_done:
+                self._turn.wait()
+            if not job.is_done:  # else whoever had the turn before took it along
+                self._is_taken = True
+        if not job.is_done:
+            try:
                 self._commit_waiting()
+            finally:
+                self._pass_on()
         return job.outcome()
 
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
@@ -57,8 +67,18 @@ class Group:
 
     def ask(self, query: Callable[[Medium], T]) -> T:
         """Ask the medium something, while nobody changes it."""
-        with self._lock:
+        with self._turn:
+            self._n_asking += 1
+            try:
+                while self._is_taken:
+                    self._turn.wait()
+            finally:
+                self._n_asking -= 1
+            self._is_taken = True
+        try:
             return query(self._medium)
+        finally:
+            self._pass_on()
 
     def follow(self) -> deque[Stored]:
         """Every message from now on, in the order of their numbers, for the caller to take out."""
@@ -68,14 +88,17 @@ class Group:
 
     def alerts_since(self, earliest: float) -> tuple[Stored, ...]:
         """Alerts that were added at this monotonic time or later; of more than 64 the newest."""
-        with self._lock:
-            alerts = tuple(self._alerts)
+        alerts = self.ask(lambda _: tuple(self._alerts))
         return tuple(stored for at, stored in alerts if at >= earliest)
 
     def close(self) -> None:
         """Let go of the files; safe to call twice."""
-        with self._lock:
-            self._medium.close()
+        self.ask(Medium.close)
+
+    def _pass_on(self) -> None:
+        with self._turn:
+            self._is_taken = False
+            self._turn.notify_all()
 
     def _commit_waiting(self) -> None:
         jobs = [self._waiting.popleft() for _ in range(len(self._waiting))]

@@ -232,8 +232,7 @@ class Outbox:
         def work(transaction: Transaction) -> None:
             tally = transaction.tally
             self._medium.pull(transaction, seqs)
-            for seq in seqs:
-                _history.deliver(transaction, seq)
+            _history.deliver(transaction, seqs)
             _history.trim(transaction)
             if tally.losing and _bound.has_room(tally.bytes, self._medium.bound):
                 _bound.end_losses(transaction, _now(), "there is room in the outbox again")

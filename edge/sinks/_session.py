@@ -29,6 +29,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from edge.errors import BrokerRefused
 from edge.sinks import _properties, _words
 from edge.sinks._address import Address
+from edge.sinks._bell import Bell
 from edge.sinks._broker import BrokerOptions
 from edge.sinks._brokers_word import BrokersWord
 from edge.sinks._encoding import JSON_ENCODING, Encoding
@@ -245,12 +246,12 @@ class Session:
         size = len(topic.encode()) + len(payload) + _OVERHEAD_BYTES
         return not self._word.max_packet or size <= self._word.max_packet
 
-    def serve(self, timeout_s: float, ear: socket.socket | None = None) -> None:
+    def serve(self, timeout_s: float, bell: Bell | None = None) -> None:
         """Wait for something to do, and do it.
 
         Args:
             timeout_s: Return after this at the latest.
-            ear: A second socket that ends the wait, and is emptied.
+            bell: Ends the wait too, and is answered.
 
         Raises:
             LinkDown: The connection is gone.
@@ -259,8 +260,8 @@ class Session:
         if self._selector is None:
             self._selector = selectors.DefaultSelector()  # select() fails above 1023 open files
             self._selector.register(connection, selectors.EVENT_READ)
-        if ear is not None and ear not in self._selector.get_map():
-            self._selector.register(ear, selectors.EVENT_READ)
+        if bell is not None and bell not in self._selector.get_map():
+            self._selector.register(bell, selectors.EVENT_READ)
         wants = selectors.EVENT_READ
         if self._client.want_write():
             wants |= selectors.EVENT_WRITE
@@ -269,8 +270,8 @@ class Session:
         is_waiting = isinstance(connection, ssl.SSLSocket) and connection.pending() > 0
         is_writable = False
         for key, events in self._selector.select(0.0 if is_waiting else timeout_s):
-            if key.fileobj is ear and ear is not None:
-                ear.recv(4096)
+            if bell is not None and key.fileobj is bell:
+                bell.answer()
                 continue
             is_writable = is_writable or bool(events & selectors.EVENT_WRITE)
             is_waiting = is_waiting or bool(events & selectors.EVENT_READ)

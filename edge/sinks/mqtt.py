@@ -11,11 +11,9 @@ short break does not publish the Last Will, and a command sent during it is not 
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
@@ -24,6 +22,7 @@ from edge.backoff import back_off_s
 from edge.errors import OutboxError, SinkError
 from edge.message import NodeState, NodeStatus, Origin, encode
 from edge.sinks._address import Address
+from edge.sinks._bell import Bell
 from edge.sinks._broker import BrokerOptions
 from edge.sinks._delivery import Delivery
 from edge.sinks._encoding import encoding
@@ -91,9 +90,7 @@ class MqttSink:
         self._connected_at: float | None = None
         self._exchange = Exchange(self._record)
         self._stopping = threading.Event()
-        self._ear, self._bell = socket.socketpair()
-        self._ear.setblocking(False)
-        self._bell.setblocking(False)
+        self._bell = Bell()
         self._thread = threading.Thread(
             target=self._run, name=f"mqtt {options.addresses[0].place}", daemon=True
         )
@@ -106,13 +103,13 @@ class MqttSink:
 
     def deliver(self, stored: Stored) -> None:  # noqa: ARG002 - it is read from the outbox
         """Wake the sender: there is something in the outbox."""
-        self._wake()
+        self._bell.ring()
 
     def retain(self, subtopic: str, payload: bytes) -> None:
         """Replace a state; only the last value is sent, and only when it differs."""
         self._keep(Post(self._topic(subtopic), payload, is_retained=True))
         self._views.of_state(subtopic, payload)
-        self._wake()
+        self._bell.ring()
 
     def keep_only(self, subtopics: Collection[str]) -> None:
         """Empty every topic ever retained, by this or an earlier run, that is not one of these."""
@@ -124,13 +121,13 @@ class MqttSink:
             known = ()
         for topic in sorted({*known, *self._states.topics()} - wanted):
             self._states.put(topic, b"")
-        self._wake()
+        self._bell.ring()
 
     def health(self, payload: bytes) -> None:
         """Send once if connected; else it is dropped by design (QoS 0, it expires)."""
         if self.link.is_connected:
             self._health = payload
-            self._wake()
+            self._bell.ring()
 
     def hear(self, subtopics: Sequence[str], ear: Ear) -> None:
         """Subscribe to topics of this node, now and on every connection.
@@ -147,7 +144,7 @@ class MqttSink:
             _log.info("%s is not subscribed to: MQTT 3.1.1 is used", ", ".join(subtopics))
             return
         self._exchange.hear({self._topic(subtopic): ear for subtopic in subtopics})
-        self._wake()
+        self._bell.ring()
 
     def answer(self, posts: Iterable[Post]) -> bool:
         """Send something once, as soon as the link allows; what is under way is not repeated.
@@ -159,7 +156,7 @@ class MqttSink:
             Whether it was accepted; not where too much waits already.
         """
         is_accepted = self._exchange.answer(posts)
-        self._wake()
+        self._bell.ring()
         return is_accepted
 
     def replay(self, start: int | datetime) -> tuple[int | None, bool]:
@@ -188,17 +185,12 @@ class MqttSink:
     def close(self) -> None:
         """Send what goes out in 2 s, say `stopped`, and let go; what is left waits on disk."""
         self._stopping.set()
-        self._wake()
+        self._bell.ring()
         # A dial that hangs is not waited for: it is a daemon thread, and has nothing to say.
         self._thread.join(2 * _FLUSH_S + 1.0 if self.link.is_connected else 0.5)
-        self._bell.close()
 
     def _topic(self, subtopic: str) -> str:
         return f"{self._options.root}/{node_topic(self._origin, subtopic)}"
-
-    def _wake(self) -> None:
-        with suppress(OSError):  # ringing already, or closed
-            self._bell.send(b"\0")
 
     def _keep(self, post: Post) -> None:
         """Have a retained message at the broker, whichever it is and will be."""
@@ -247,7 +239,7 @@ class MqttSink:
             if position == 0:
                 rounds += 1
                 self._stopping.wait(self._wait(rounds))
-        self._ear.close()
+        self._bell.close()
 
     def _was_steady(self) -> bool:
         up = self._connected_at
@@ -278,8 +270,11 @@ class MqttSink:
                 root=self._options.root,
                 wait=self._wait,
             )
-            self._deliver_until_stopped(session, delivery)
-            is_farewell = self._take_leave(session, delivery, address)
+            try:
+                self._deliver_until_stopped(session, delivery)
+                is_farewell = self._take_leave(session, delivery, address)
+            finally:
+                delivery.acknowledge()
         finally:
             session.close(is_farewell=is_farewell)
             self._record.down(datetime.now(timezone.utc))
@@ -292,7 +287,7 @@ class MqttSink:
             health, self._health = self._health, None
             if health is not None:
                 session.publish_health(self._topic(HEALTH), health)
-            session.serve(min(_IDLE_S, delivery.idle_s), self._ear)
+            session.serve(min(_IDLE_S, delivery.idle_s), self._bell)
             delivery.settle()
             self._exchange.hand_over(session)
 
@@ -305,7 +300,7 @@ class MqttSink:
             deadline = time.monotonic() + _FLUSH_S
             delivery.fill()
             while not delivery.is_done and time.monotonic() < deadline:
-                session.serve(0.1, self._ear)
+                session.serve(0.1, self._bell)
                 delivery.settle()
                 delivery.fill()
         return delivery.are_states_known
