@@ -15,7 +15,7 @@ camera; the runtime joins them. Parts:
 from __future__ import annotations
 
 from edge.audit._erase import erase
-from edge.audit._excerpt import Excerpt, excerpt
+from edge.audit._excerpt import Excerpt, excerpt, is_signed
 from edge.audit._folder import FOLDER, log_keys, read
 from edge.audit._inbox import collect, leave
 from edge.audit._log import AuditLog
@@ -56,6 +56,7 @@ __all__ = [
     "has_event",
     "head_in",
     "heard_cosignature",
+    "is_signed",
     "last_number",
     "leave",
     "log_keys",

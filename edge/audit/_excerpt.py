@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from edge.audit import _folder, _merkle
+from edge.audit._keys import verify
+from edge.audit._note import parse_head, parse_key
 from edge.audit._record import parsed
 from edge.errors import AuditError
 
@@ -59,6 +61,21 @@ def excerpt(folder: Path, names: Iterable[str], since: datetime) -> Excerpt:
     except (OSError, ValueError, KeyError) as exc:
         raise AuditError(f"{folder}: {exc}; `edge audit verify` says more") from exc
     return Excerpt(lines, head.note if head else "", keys)
+
+
+def is_signed(note: str, vkeys: str) -> str | None:
+    """Which of some keys has signed a checkpoint; None where none has.
+
+    Args:
+        note: The checkpoint.
+        vkeys: One a line.
+
+    Raises:
+        ValueError: One of them cannot be read.
+    """
+    head = parse_head(note)
+    keys = map(parse_key, vkeys.splitlines())
+    return next((str(key) for key in keys if head.is_signed_by(key, verify)), None)
 
 
 def _lines(folder: Path, wanted: set[bytes], since: datetime, size: int) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -162,10 +162,8 @@ def snapshot_cost(stream: Stream, packets: Sequence[Packet], folder: Path) -> di
         "over RGB, as it was: a clean file": lambda: cv2.imencode(
             ".jpg", bgr(step.frame), [cv2.IMWRITE_JPEG_QUALITY, snapshot.QUALITY]
         ),
-        "both to the disk, each with its fsync": lambda: [
-            _to_disk(folder / f"{next(names)}.jpg", one) for one in both
-        ],
-        "both encrypted, by the keeper": lambda: [_sealed(one) for one in both],
+        "both to the disk, each with its fsync": lambda: _to_disk(folder, names, both),
+        "both encrypted, by the keeper": lambda: _seal(both),
     }
     found = {}
     for name, work in costs.items():
@@ -181,16 +179,18 @@ def snapshot_cost(stream: Stream, packets: Sequence[Packet], folder: Path) -> di
     return {**found, "limit": 5.0, "kB of the clean file": round(len(both[1]) / 1e3)}
 
 
-def _to_disk(path: Path, content: bytes) -> None:
-    draft = Draft(path)
-    draft.write(content)
-    draft.keep()
+def _to_disk(folder: Path, names: Iterator[int], files: Sequence[bytes]) -> None:
+    for content in files:
+        draft = Draft(folder / f"{next(names)}.jpg")
+        draft.write(content)
+        draft.keep()
 
 
-def _sealed(content: bytes) -> None:
-    sealer = Sealer(io.BytesIO(), Key(b"k" * 32), "a.jpg")
-    sealer.write(content)
-    sealer.finish()
+def _seal(files: Sequence[bytes]) -> None:
+    for content in files:
+        sealer = Sealer(io.BytesIO(), Key(b"k" * 32), "a.jpg")
+        sealer.write(content)
+        sealer.finish()
 
 
 class Looking:
