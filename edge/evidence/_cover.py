@@ -78,8 +78,8 @@ sha256sum -c SHA256SUMS</pre>
 <p><code>verify.py</code> needs Python and nothing else. It names every file that was changed, is
 missing or was added, and prints the digest of the list: compare that with the one noted when the
 export was made, for whoever changes a file and the list with it cannot change that note.</p>
-<p>Where <code>audit.jsonl</code> is here, each of its records has with it the proof that it is in the
-box's audit log, whose signed state is <code>audit-checkpoint.txt</code>; <code>verify.py</code>
+<p>Where <code>audit.jsonl</code> is here, each of its records has the proof that it is in the box's
+audit log, whose signed state is <code>audit-checkpoint.txt</code>; <code>verify.py</code>
 checks these, and compares media and events with them. It cannot check the signature:
 <code>edge evidence verify</code> does that.</p>
 <p>Times are UTC; each is right to within the figure beside it.</p>
