@@ -9,11 +9,13 @@ camera; the runtime joins them. Parts:
     _verify   the checker                  _segment  one file of it
     _erase    personal parts               _witness  what signs beside the box
     _inbox    what commands leave to be recorded
+    _excerpt  some records with their proofs
 """
 
 from __future__ import annotations
 
 from edge.audit._erase import erase
+from edge.audit._excerpt import Excerpt, excerpt, is_signed
 from edge.audit._folder import FOLDER, log_keys, read
 from edge.audit._inbox import collect, leave
 from edge.audit._log import AuditLog
@@ -37,6 +39,7 @@ __all__ = [
     "KINDS",
     "PERSONAL",
     "AuditLog",
+    "Excerpt",
     "Finding",
     "Head",
     "Proof",
@@ -49,9 +52,11 @@ __all__ = [
     "collect",
     "decoded_proofs",
     "erase",
+    "excerpt",
     "has_event",
     "head_in",
     "heard_cosignature",
+    "is_signed",
     "last_number",
     "leave",
     "log_keys",

@@ -26,6 +26,7 @@ from edge.evidence.clip import Clip
 from edge.evidence.sidecar import Media, Sidecar, folder, write
 from edge.evidence.vault import Record, unrecorded
 from edge.frame import Frame
+from edge.jpeg import as_jfif
 from edge.message import EventMessage, Evidence
 from edge.redaction import people
 
@@ -200,6 +201,7 @@ class Recorder:
         how = case.policy.redaction
         whole = np.array([[0, 0, *frame.size_wh]], np.float32)
         hidden = whole if detections is None else people(detections)
+        frame = as_jfif(frame)
         try:
             sidecars = [
                 self._keep(
