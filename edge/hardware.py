@@ -70,6 +70,27 @@ def read_sensors(sysfs: Path = SYSFS, power_mode: Path = POWER_MODE) -> Sensors:
     )
 
 
+def identity(root: Path = Path("/")) -> dict[str, str]:
+    """Which machine this is, by name; what it does not tell is missing.
+
+    A serial number of a PC can be read by root only.
+
+    Args:
+        root: Where the system's files are.
+    """
+    tree, board = root / "proc/device-tree", root / "sys/class/dmi/id"
+    release = _text(root / "etc/os-release")
+    system = next((line for line in release.splitlines() if line.startswith("PRETTY_NAME=")), "")
+    known = {
+        "hardware": _text(tree / "model") or _text(board / "product_name"),
+        "serial number": _text(tree / "serial-number") or _text(board / "product_serial"),
+        "system": system.partition("=")[2].strip('"'),
+        "l4t": _text(root / "etc/nv_tegra_release").partition("\n")[0],
+        "machine id": _text(root / "etc/machine-id"),
+    }
+    return {name: text.strip("\0") for name, text in known.items() if text}
+
+
 def _zones(folder: Path) -> Iterator[tuple[str, tuple[float, float | None]]]:
     """Name, temperature and lowest throttling temperature of each zone, in degrees Celsius."""
     for zone in sorted(folder.glob("thermal_zone*")):
