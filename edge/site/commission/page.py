@@ -31,7 +31,8 @@ p { margin: 1mm 0 2mm; }
 .verdict strong { font-size: 14pt; }
 table { border-collapse: collapse; width: 100%; margin: 1mm 0 3mm; }
 th, td { border-bottom: .2mm solid var(--line); padding: 1mm 2mm 1mm 0; text-align: left;
-  vertical-align: top; overflow-wrap: anywhere; }
+  vertical-align: top; overflow-wrap: break-word; }
+td:last-child { overflow-wrap: anywhere; }
 thead { display: table-header-group; }
 thead th { border-bottom-color: var(--ink); }
 tr { break-inside: avoid; }
@@ -51,6 +52,9 @@ tbody th { font-weight: 600; width: 42mm; }
   margin-top: 14mm; }
 .sign div { border-top: .3mm solid var(--ink); padding-top: 1mm; }
 """
+
+MOST_ROWS = 60
+"""Events of a walk on paper: a page and a half."""
 
 _WORDS: dict[Level, str] = {"green": "✓ good", "amber": "! note", "red": "✗ FAILED"}
 _ORDER: dict[Level, int] = {"red": 0, "amber": 1, "green": 2}
@@ -123,7 +127,7 @@ def _verdict(report: Report) -> str:
         names = ", ".join(escape(check.name) for check in failed)
         words = f"<strong>NOT READY: {len(failed)} failed.</strong> {names}."
     level = "red" if failed else "green"
-    notes = f" {n_notes} notes." if n_notes else ""
+    notes = f" {n_notes} {'note' if n_notes == 1 else 'notes'}." if n_notes else ""
     return (
         f'<div class="verdict {level}">{words}{notes}</div>\n<p class="dim">{made} '
         f"{len(report.untested)} things were not tested; they are listed below.</p>"
@@ -172,12 +176,11 @@ def _walk(walked: Walked | None) -> str:
             f'<div class="silent"><p class="red"><b>These rules did not fire in '
             f"{walked.seconds:g} s:</b></p>{_list(walked.silent)}</div>"
         )
-    parts.append(f"<p>{len(walked.fired)} rules fired: {escape(', '.join(walked.fired))}.</p>")
+    parts.append(f"<p>Fired: {escape(', '.join(walked.fired) or 'none')}.</p>")
     rows = [
         _row(
-            seen.at.replace("T", " "),
-            seen.camera,
-            seen.rule,
+            seen.at.replace("T", " ").partition(".")[0],
+            f"{seen.camera}/{seen.rule}",
             f"{seen.kind} {seen.where}".strip(),
             seen.classes,
             "yes" if seen.is_heard else "NO: in the outbox only",
@@ -185,8 +188,10 @@ def _walk(walked: Walked | None) -> str:
         for seen in walked.events
     ]
     if rows:
-        columns = ("time, UTC", "camera", "rule", "what", "who", "heard at the broker")
-        parts.append(_table(columns, rows))
+        columns = ("time, UTC", "camera/rule", "what", "who", "heard at the broker")
+        parts.append(_table(columns, rows[:MOST_ROWS]))
+    if len(rows) > MOST_ROWS:
+        parts.append(f"<p>{len(rows) - MOST_ROWS} more are in commission.json.</p>")
     if walked.left_out:
         parts.append(_list(f"{rule}: {why}" for rule, why in walked.left_out.items()))
     return "".join(parts)
