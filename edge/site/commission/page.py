@@ -239,6 +239,7 @@ def _measured(report: Report) -> dict[str, str]:
         **{f"clock, {name}": value for name, value in report.clock.items()},
         **(heat or {"temperature": "no sensor of this machine can be read"}),
         **({"power mode": sensors.power_mode} if sensors.power_mode else {}),
+        **{f"throttled, {cause}": f"{n} times" for cause, n in sensors.throttled.items()},
     }
 
 

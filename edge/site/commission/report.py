@@ -199,6 +199,7 @@ class Report:
             "limit_celsius": dict(sensors.limit_celsius),
             "watts": dict(sensors.watts),
             "power_mode": sensors.power_mode,
+            "throttled": dict(sensors.throttled),
             "capacity": dict(self.capacity),
             "installed": [asdict(one) for one in self.installed],
             "untested": list(self.untested),
