@@ -11,11 +11,9 @@ import ssl
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from cryptography import x509
-
 from edge.config import Config
 from edge.errors import InputError
-from edge.identity.certificate import read_certificates
+from edge.identity.certificate import Certificate, read_certificates
 from edge.runtime.clock import OLDEST
 from edge.site._check import Check
 
@@ -57,7 +55,7 @@ def examine_certificates(config: Config, now: datetime) -> Iterator[Check]:
             yield judged(f"certificate of broker {address.place}", shown, now, remedy)
 
 
-def judged(name: str, certificate: x509.Certificate, now: datetime, remedy: str) -> Check:
+def judged(name: str, certificate: Certificate, now: datetime, remedy: str) -> Check:
     """How a certificate stands at a time.
 
     Args:
@@ -83,7 +81,7 @@ def judged(name: str, certificate: x509.Certificate, now: datetime, remedy: str)
     return Check(name, "green", found)
 
 
-def _shown(host: str, port: int) -> x509.Certificate | None:
+def _shown(host: str, port: int) -> Certificate | None:
     """What a server shows, good or bad; None where none came, which the broker's check says."""
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -94,6 +92,6 @@ def _shown(host: str, port: int) -> x509.Certificate | None:
             context.wrap_socket(line, server_hostname=host) as talk,
         ):
             coded = talk.getpeercert(binary_form=True)
-            return x509.load_der_x509_certificate(coded) if coded else None
-    except (OSError, ValueError):
+            return read_certificates(coded, host)[0] if coded else None
+    except (OSError, InputError):
         return None
