@@ -21,6 +21,14 @@ MOST_NAMED = 3
 
 def examine_permissions(config: Config) -> Iterator[Check]:
     """Secrets, what the service reads, and what it writes."""
+    try:
+        yield from _examined(config)
+    except OSError as exc:
+        remedy = "run it as the service's user, sudo -u edge edge doctor, or as root"
+        yield Check("permissions", "red", f"{exc.filename}: {exc.strerror}", remedy)
+
+
+def _examined(config: Config) -> Iterator[Check]:
     private = [path for path in _private(config) if path.exists()]
     open_to_all = [path for path in private if path.stat().st_mode & stat.S_IRWXO]
     yield _check(
