@@ -22,7 +22,8 @@ REVIEW = "review"
 """Above the id of an event that somebody has judged."""
 
 DOCTOR = "doctor"
-"""An empty message, not retained, with which `edge doctor` asks whether this box may publish."""
+"""A message, not retained, with which `edge doctor` asks whether this box may publish (empty), and
+`edge commission` how long one takes (a number nobody else sends)."""
 
 CONFIG = "config"
 
