@@ -106,6 +106,7 @@ needs() { # FIRST a list of all that is missing, each with its command
         command -v "${program%%:*}" >/dev/null || missing="$missing ${program##*:}"
     done
     [ -z "$missing" ] || die 3 "missing:$missing; apt-get install$missing"
+    "$python" -c 'import ctypes; ctypes.CDLL("libstdc++.so.6")' 2>/dev/null || die 3 "missing: libstdc++6; apt-get install libstdc++6"
     "$python" -c 'import venv' 2>/dev/null || die 3 "missing: python3-venv; apt-get install python3-venv"
     if [ -e "${TEGRA_RELEASE:-/etc/nv_tegra_release}" ]; then
         # On a Jetson what makes it fast comes from JetPack; without, the box watches on its processor.

@@ -48,8 +48,9 @@ systemctl start edge.service || fail "it did not start" # returns when it said R
 is_active || fail "it is not active"
 of_unit StatusText
 event
-echo "as $(ps -o user= -p "$(of_unit MainPID)"), credentials: $(ls /run/credentials/edge.service | tr '\n' ' ')"
-[[ $(ps -o user= -p "$(of_unit MainPID)") == edge ]] || fail "not as edge"
+user=$(stat --format=%U "/proc/$(of_unit MainPID)")
+echo "as $user, credentials: $(ls /run/credentials/edge.service | tr '\n' ' ')"
+[[ $user == edge ]] || fail "not as edge"
 of_unit Result edge-engines.service
 for unit in edge edge-engines edge-recover edge-update; do
     systemd-analyze security --no-pager "$unit.service" 2>/dev/null | grep -o 'Overall exposure.*: [0-9.]*'
@@ -76,6 +77,9 @@ step "a read-only root, and a full one: explained, and the release in service go
 mount -o remount,bind,ro /
 refused 'read-only' edge update "$newer"
 mount -o remount,bind,rw /
+mkdir /run/small && mount -t tmpfs -o size=100m tmpfs /run/small
+refused 'are free; nothing was done' edge update "$newer" --root /run/small
+umount /run/small
 in_service "$old"
 
 step "upgrade from a stick"
