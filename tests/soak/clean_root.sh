@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # The life of an installation in a clean Debian 12 under its own systemd, as root and without network once
 # the root is made:
-#   tests/soak/clean_root.sh BUNDLE NEWER_BUNDLE MAKER.pub RESULT [PACKAGE NEWER_PACKAGE]
+#   tests/soak/clean_root.sh BUNDLE NEWER_BUNDLE MAKER.pub RESULT [PACKAGE NEWER_PACKAGE [JETSON_BUNDLE]]
 # BUNDLE and NEWER_BUNDLE are signed, of two versions (scripts/build-bundle --sign); PACKAGE and NEWER_PACKAGE
-# are made of them (scripts/build-deb). Needs mmdebstrap, faketime and a mounted cgroup2. About 15 minutes.
+# are made of them (scripts/build-deb); JETSON_BUNDLE is for this processor, too (build-bundle --jetson). Needs
+# mmdebstrap, faketime and a mounted cgroup2. About 15 minutes on two idle cores.
 #
-# What is done there stands in clean_root_inside.sh and, with packages, clean_root_package.sh. systemd is process 1
-# of namespaces and a cgroup of its own, so that nothing of this machine is touched.
+# What is done there stands in clean_root_*.sh. systemd is process 1 of namespaces and a cgroup of its own, so that
+# nothing of this machine is touched.
 set -euo pipefail
 bundle=$(realpath "$1") newer=$(realpath "$2") key=$(realpath "$3") result=$4
-packages=("${@:5}")
+more=("${@:5}")
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 cache=${EDGE_ROOT_TAR:-/var/tmp/edge-clean-root.tar}
 [[ -f $cache ]] || mmdebstrap --variant=minbase \
@@ -29,7 +30,7 @@ power_off() {
 trap 'power_off; rm -rf "$place"' EXIT
 mkdir "$root" && tar --extract --file "$cache" --directory "$root"
 mkdir "$stick"
-cp "$bundle" "$bundle.minisig" "$newer" "$newer.minisig" "$key" "${packages[@]}" "$stick/"
+cp "$bundle" "$bundle.minisig" "$newer" "$newer.minisig" "$key" "${more[@]}" "$stick/"
 cp "$repository/scripts/install.sh" "$repository"/tests/soak/clean_root_*.sh "$stick/"
 cp /usr/lib/*/faketime/libfaketime.so.1 "$stick/"
 
@@ -77,7 +78,6 @@ inside bash /stick/clean_root_inside.sh "$(basename "$bundle")" "$(basename "$ne
 power_off
 power_on
 inside bash /stick/clean_root_after_power_cut.sh
-if ((${#packages[@]})); then
-    inside bash /stick/clean_root_package.sh "$(basename "${packages[0]}")" "$(basename "${packages[1]}")"
-fi
+((${#more[@]} < 2)) || inside bash /stick/clean_root_package.sh "$(basename "${more[0]}")" "$(basename "${more[1]}")"
+((${#more[@]} < 3)) || inside bash /stick/clean_root_jetson.sh "$(basename "${more[2]}")" "$(basename "$bundle")"
 echo "== all passed"

@@ -42,7 +42,7 @@ configure() { # a street drawn by the program itself, the motion detector, a bro
     /opt/edge/current/bin/python -c "
 from pathlib import Path
 from edge.demo.street import Scene, render
-render(Path('/etc/edge/street.mp4'), Scene(seconds=16))"
+render(Path('/etc/edge/street.mp4'), Scene(seconds=12, fps=8))"
     cat >/etc/edge/appliance.yaml <<'END'
 version: 1
 site: clean
