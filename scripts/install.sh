@@ -170,6 +170,7 @@ install() {
     [ -d "$etc" ] || run mkdir -m 750 "$etc"
     run chown root:edge "$etc"
     [ -d "$state" ] || run mkdir -p -m 700 "$state"
+    [ -d /var/lib/edge-updates ] || run mkdir -p -m 700 /var/lib/edge-updates # the inbox
     run chown edge:edge "$state"
     if [ -n "$work" ]; then
         rm -rf "$etc/example"

@@ -58,7 +58,7 @@ power_on() {
         exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin \
             chroot "$1" /lib/systemd/systemd --unit=multi-user.target --log-target=journal' "$root" >/dev/null 2>&1 &
     outside=$!
-    for _ in $(seq 100); do
+    for _ in $(seq 1000); do
         box=$(pgrep --parent "$outside" || true)
         if [[ -n $box ]] && inside systemctl is-system-running --quiet 2>/dev/null; then return; fi
         sleep 0.2

@@ -3,10 +3,11 @@
 set -euo pipefail
 source /stick/clean_root_steps.sh
 mv /etc/edge/before /run/before
+[[ -e /opt/edge/trial ]] || fail "the update had come to its end before the power was cut"
 new=$(cat /etc/edge/expected) && rm /etc/edge/expected
 step "the power is back: the timer finishes what was begun"
 SECONDS=0
-within 120 eval '[[ ! -e /opt/edge/trial ]]' || fail "still on trial"
+within 400 eval '[[ ! -e /opt/edge/trial ]]' || fail "still on trial"
 in_service "$new"
 event
 journalctl --no-pager --unit edge-update.service | grep -o 'release .* is in service' | tail -1

@@ -46,10 +46,11 @@ edge check --config /etc/edge
 step "start: Type=notify, with a password from LoadCredential"
 systemctl start edge.service || fail "it did not start" # returns when it said READY=1
 is_active || fail "it is not active"
+systemctl stop edge-update.timer # its turn comes
 of_unit StatusText
 event
 user=$(stat --format=%U "/proc/$(of_unit MainPID)")
-echo "as $user, credentials: $(ls /run/credentials/edge.service | tr '\n' ' ')"
+echo "as $user, credentials: $(cd /run/credentials/edge.service && echo *)"
 [[ $user == edge ]] || fail "not as edge"
 of_unit Result edge-engines.service
 for unit in edge edge-engines edge-recover edge-update; do
@@ -71,7 +72,9 @@ cp "$newer.minisig" /run/forged.tar.minisig
 refused 'forged, damaged or cut off' edge update /run/forged.tar
 head -c 1000000 "$newer" >/run/cut.tar && cp "$newer.minisig" /run/cut.tar.minisig
 refused 'cut off' edge update /run/cut.tar
-refused 'has no signature' edge update /run/foreign.tar
+refused 'is for riscv64' edge update /run/foreign.tar
+cp "$newer" /run/unsigned.tar
+refused 'has no signature' edge update /run/unsigned.tar
 rm /run/*.tar
 step "a read-only root, and a full one: explained, and the release in service goes on"
 mount -o remount,bind,ro /
@@ -93,7 +96,7 @@ refused "older than $new in service" edge update "$bundle"
 
 step "roll back"
 edge update --roll-back
-within 60 is_of "$old" || true
+within 200 is_of "$old" || true
 in_service "$old"
 event
 
@@ -112,7 +115,7 @@ printf 'release=9.9\nprevious=%s\nstarts=0\n' "$new" >/opt/edge/trial
 ln -sfn releases/9.9 /opt/edge/current
 SECONDS=0
 systemctl restart edge.service || true
-within 120 is_of "$new" || fail "it was not turned back"
+within 300 is_of "$new" || fail "it was not turned back"
 cat /opt/edge/rolled-back
 echo "in service again after $SECONDS s"
 event
@@ -127,17 +130,17 @@ systemctl restart edge.service || true
 within 60 eval '[[ $(of_unit ActiveState) == failed ]]' || fail "no brake"
 rm -r /run/systemd/system/edge.service.d
 systemctl daemon-reload
-within 60 is_active || fail "it did not begin anew"
+within 200 is_active || fail "it did not begin anew"
 journalctl --no-pager --unit edge-recover.service | grep -o 'edge guard:.*' | tail -1
 event
 
 step "the power is cut in the middle of an update"
 edge update --roll-back
-within 60 is_of "$old" || fail "not back at $old"
+within 200 is_of "$old" || fail "not back at $old"
 mkdir -p /etc/systemd/system/edge-update.timer.d
 printf '[Timer]\nOnBootSec=\nOnBootSec=20s\nRandomizedDelaySec=0\n' >/etc/systemd/system/edge-update.timer.d/sooner.conf
 cp /run/before /etc/edge/before # /run is gone with the power
 echo "$new" >/etc/edge/expected
 setsid edge update "$newer" >/dev/null 2>/run/steps &
-within 200 grep -q ^turned /run/steps || fail "it did not get so far"
+within 300 grep -q ^turned /run/steps || fail "it did not get so far"
 tail -1 /run/steps

@@ -20,7 +20,7 @@ event
 step "dpkg --install of a newer one: restarted, and the old one kept"
 SECONDS=0
 dpkg --install "$newer"
-within 60 is_of "$new" || true
+within 200 is_of "$new" || true
 in_service "$new"
 echo "took $SECONDS s"
 event
@@ -28,7 +28,7 @@ edge update --status
 dpkg --verify edge-appliance || fail "dpkg finds its files changed"
 step "roll back, as after edge update"
 edge update --roll-back
-within 60 is_of "$old" || true
+within 200 is_of "$old" || true
 in_service "$old"
 step "dpkg --remove: nothing is left but data"
 dpkg --remove edge-appliance

@@ -73,7 +73,7 @@ nothing_but_data_is_left() {
     files >/run/after
     comm -13 /run/before /run/after | grep -vE '^/(etc|var/lib)/edge(/|$)' >/run/left || true
     # The accounts' own files, which useradd rewrites, and what systemd and dpkg keep of anything.
-    if grep -vE '^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|^/var/(log|cache)/|^/var/lib/(systemd|dpkg|private)' /run/left; then fail "something is left"; fi
+    if grep -vE '^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|^/var/(log|cache)/|^/var/lib/(systemd|dpkg|private)|^/var/tmp/systemd-private' /run/left; then fail "something is left"; fi
     echo "left: /etc/edge and /var/lib/edge, $(find /etc/edge /var/lib/edge -type f | wc -l) files"
 }
 nothing_is_left() {
