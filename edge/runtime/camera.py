@@ -261,7 +261,7 @@ class Camera:
                 taken = attention.take(CHECK_S)
                 if taken is not None:
                     self._analyse(attention.pictures(taken.packet))
-                    if not complaint and self._pipeline.is_idle and attention.cannot_rest:
+                    if not complaint and attention.cannot_rest and self._pipeline.is_idle:
                         complaint = attention.cannot_rest
                         log.warning("camera %s: %s", self.name, complaint)
                 elif feed.ring.is_read_out:
@@ -348,6 +348,7 @@ class Camera:
             clock=self._clock_doubt() or self.reader.clock_doubt,
             unstored=f"{unstored} events could not be stored" if unstored else "",
             storage=self._storage_trouble(),
+            hushed=self._diagnosis.is_hushed,
         )
         now = _now(self.name)
         self._teller.events([*self._standing.judge(now, troubles), *self._arming.expire(now)])

@@ -22,7 +22,8 @@ LATE_S = 2.0
 """Pictures that arrive this late make stale alerts too: a network that is too narrow."""
 
 HUSH_S = 1.0
-"""Without a packet for this long nothing tells that what was wrong with them is over."""
+"""Without a packet for this long nothing tells that what was wrong with them is over, nor that the
+camera is watched."""
 
 BLIND_S = 15.0
 """Packets that show no picture for this long are no watching either: longer than the keyframe
@@ -89,6 +90,13 @@ class Diagnosis:
                 n_withheld,
             )
 
+    @property
+    def is_hushed(self) -> bool:
+        """Nothing comes now; what is still analysed tells how it was."""
+        reader = self._reader
+        is_over = not reader.is_live or reader.has_ended
+        return not is_over and (reader.trouble != "" or reader.silent_s > HUSH_S)
+
     def lost(self, now: float, *, is_said: bool) -> str:
         """Why there are no pictures; empty while there are.
 
@@ -105,6 +113,8 @@ class Diagnosis:
             return f"data arrives and no picture could be decoded for {BLIND_S:.0f} s"
         if is_said and self._awaits_picture:
             return self._no_picture()
+        if is_said and self.is_hushed:
+            return self._reader.trouble or "it came back and fell silent again"
         return ""
 
     def waiting(self) -> str:
@@ -121,7 +131,7 @@ class Diagnosis:
         """Why it watches with less than was asked for; empty while it does not, None if unknown."""
         if less := self.failure or self._degraded or self.heat:
             return less
-        if self._reader.silent_s > HUSH_S and not self._reader.has_ended:
+        if self.is_hushed:
             return None
         if self._skips.lasts(now):
             return "analysis cannot keep up and skips to the newest picture"
