@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from binascii import hexlify, unhexlify
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -141,12 +142,12 @@ def commitment(salt: bytes, personal: Mapping[str, Any]) -> str:
 def is_committed(line: bytes, n: int, expected: object) -> bool:
     """Whether the line of a personal part is the one that a record was written with."""
     # What hashes to the commitment is what was written, and need not be read.
-    begin, salted = b'{"n":%d,"personal":' % n, line[-75:]
-    if line.startswith(begin) and salted.startswith(b',"salt":"') and salted.endswith(b'"}'):
+    begin = b'{"n":%d,"personal":' % n
+    if line.startswith(begin) and line.endswith(b'"}') and line[-75:-66] == b',"salt":"':
         with suppress(ValueError):
-            salt = bytes.fromhex(salted[9:-2].decode())
+            salt = unhexlify(line[-66:-2])
             told = hashlib.sha256(salt + line[len(begin) : -75]).hexdigest()
-            if told == expected and salt.hex().encode() == salted[9:-2]:
+            if told == expected and hexlify(salt) == line[-66:-2]:
                 return True
     try:
         part = json.loads(line)
