@@ -14,7 +14,7 @@ camera; the runtime joins them. Parts:
 from __future__ import annotations
 
 from edge.audit._erase import erase
-from edge.audit._folder import FOLDER, log_keys, read
+from edge.audit._folder import FOLDER, PRIVATE_KEY, log_keys, read
 from edge.audit._inbox import collect, leave
 from edge.audit._log import AuditLog
 from edge.audit._lookup import has_event, heard_cosignature, last_number
@@ -36,6 +36,7 @@ __all__ = [
     "FOLDER",
     "KINDS",
     "PERSONAL",
+    "PRIVATE_KEY",
     "AuditLog",
     "Finding",
     "Head",

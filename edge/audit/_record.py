@@ -33,6 +33,7 @@ KINDS: Mapping[str, str] = {
     "config.refused": "a configuration could not be taken up; the one in force stayed",
     "model.changed": "other weights decide from now on",
     "model.admitted": "a model was found fit by the policy",
+    "model.evaluated": "an evaluation of a model by condition and annotated group was handed in",
     "model.refused": "a model was refused by the policy",
     "threshold.changed": "a detector's confidence or a rule's limit is another from now on",
     "rule.armed": "a rule may report from now on",
