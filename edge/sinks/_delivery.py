@@ -127,8 +127,7 @@ class Delivery:
         """
         arrived: list[int] = []
         acknowledged = unheard = 0
-        acks, self._session.acks = self._session.acks, []
-        for mid, code in acks:
+        for mid, code in self._session.acks():
             sent = self._under_way.pop(mid, None)
             if sent is None:  # paho reports health, which nobody acknowledges, as it goes out
                 continue

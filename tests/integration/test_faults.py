@@ -17,7 +17,7 @@ import pytest
 from pydantic import SecretStr
 
 from edge.errors import SourceLost
-from edge.runtime.camera import LOST_S
+from edge.runtime.diagnosis import LOST_S
 from edge.sources.rtsp import Options
 from tests.rtsp_camera import RtspCamera
 from tests.servers import eventually, mosquitto

@@ -12,7 +12,7 @@ from typing import Any
 from scipy.stats import theilslopes
 
 from edge.backoff import back_off_s
-from edge.runtime.camera import LOST_S
+from edge.runtime.diagnosis import LOST_S
 from tests.soak.record import Happened, Record
 from tests.soak.room import is_watching
 

@@ -100,7 +100,7 @@ def test_silence_does_not_end_what_was_degraded(
     """Of a camera that falls silent while damaged nobody hears `watching` before it is lost."""
     for name, seconds in (("CALM_S", 0.5), ("LASTING_S", 0.5)):
         monkeypatch.setattr(f"edge.runtime.standing.{name}", seconds)
-    monkeypatch.setattr("edge.runtime.camera.LOST_S", 8.0)
+    monkeypatch.setattr("edge.runtime.diagnosis.LOST_S", 8.0)
     heard = Heard()
     with watching(Options(), Scripted(), heard) as camera:
         assert eventually(lambda: camera.status.state == "watching")
@@ -119,7 +119,7 @@ def test_packets_that_never_show_a_picture_are_a_lost_camera(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also while they come without a pause: the watcher neither looks stuck nor stays silent."""
-    monkeypatch.setattr("edge.runtime.camera.BLIND_S", 2.0)
+    monkeypatch.setattr("edge.runtime.diagnosis.BLIND_S", 2.0)
     heard = Heard()
     with watching(Options(), Scripted(), heard) as camera:
         assert eventually(lambda: camera.status.state == "watching")
@@ -135,7 +135,7 @@ def test_a_camera_that_comes_back_is_watched_from_its_first_picture_on(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until then it is lost, and the incident lasts: packets alone are not watching."""
-    monkeypatch.setattr("edge.runtime.camera.LOST_S", 1.0)
+    monkeypatch.setattr("edge.runtime.diagnosis.LOST_S", 1.0)
     heard = Heard()
     with watching(Options(), Scripted(), heard) as camera:
         assert eventually(lambda: camera.status.state == "watching")
