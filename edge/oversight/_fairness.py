@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from edge.oversight.comparison import LEAST_PUBLIC
 from edge.oversight.facts import Month, Told, text, when
-from edge.oversight.table import Figure, Row, Table
+from edge.oversight.table import LEAST_PUBLIC, Figure, Row, Table
 
 
 def fairness(month: Month, *, is_public: bool) -> Table:
