@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from edge.audit import collect
 from edge.cli import main
 from edge.sinks import Outbox
 from tests.storage_servers import web_server
@@ -115,6 +116,9 @@ def test_open(storage: Path, capsys: pytest.CaptureFixture[str]) -> None:
     order = ["evidence", "open", f"{event_id(1)}.mp4", "--storage", str(storage), *BY]
     assert main([*order, "--out", str(out)]) == 0
     assert out.read_bytes() == b"one"
+    ((_, kind, told),) = collect(storage / "audit")
+    assert (kind, told["ref"]) == ("evidence.viewed", f"{event_id(1)}.mp4")
+    assert (told["who"], told["why"]) == (BY[1], BY[3])
     assert main([*order, "--out", str(out)]) == 2
     order[2] = "nothing.mp4"
     assert main([*order, "--out", str(out)]) == 2
