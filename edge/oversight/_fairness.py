@@ -29,7 +29,7 @@ def fairness(month: Month, *, is_public: bool) -> Table:
             "by": "By",
             "level": "Which",
             "objects": "Objects",
-            "rate": "Miss rate or difference (95 %)",
+            "rate": "Miss rate or difference (95\u00a0%)",
             "verdict": "Verdict",
         },
         rows,

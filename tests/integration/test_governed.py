@@ -90,10 +90,8 @@ def test_a_box_under_a_policy_explains_each_refusal(tmp_path: Path) -> None:  # 
             assert eventually(lambda: refused("bare", "it has no purpose"), 10), room.states
             assert state("across")["armed"] is True
             about = room.states["about"]["policy"]
-            assert about["due"] == [
-                f"deployment has to be reviewed by {day(20)}, in 20 days; "
-                "its rules disarm after that"
-            ]
+            (due,) = about["due"]
+            assert due.startswith(f"deployment has to be reviewed by {day(20)}, in 20 days")
             (begun,) = room.of("rule_disarmed", "begin")
             assert (begun["rule"], begun["priority"]) == ("bare", "alert")
 

@@ -20,6 +20,7 @@ ARMED = {
     "review": "2027-04-30",
     "dpia": "DPIA-2026-017 v2",
     "n_masks": 2,
+    "n_signatures": 2,
 }
 MODEL = {
     "detector": "street",

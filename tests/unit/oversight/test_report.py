@@ -129,6 +129,24 @@ def test_an_evaluation_s_groups_are_in_the_report() -> None:
     assert words == "not enough data: 900 more of dusk and 400 of day are needed"
 
 
+def test_a_purpose_that_nobody_signed_is_not_said_to_be_signed() -> None:
+    """In a laboratory rules arm under a policy without signatures."""
+
+    def fourth(n_signatures: int) -> str:
+        records = [
+            type(one)(one.n, one.at, one.kind, {**one.facts, "n_signatures": n_signatures})
+            if one.kind == "rule.armed"
+            else one
+            for one in month_log()
+        ]
+        told = plain(reports(records, "2026-11", "a/b/audit", "edge", "verified")["public"])
+        proof: str = told["tables"]["principles"]["rows"][3]["proof"]["shown"]
+        return proof
+
+    assert fourth(2).startswith("1 of 1 armed rules")
+    assert fourth(0).startswith("0 of 1 armed rules")
+
+
 def test_a_copy_is_not_told_that_a_report_was_made(tmp_path: Path) -> None:
     """Whoever has no key has a copy, and a copy stays as it is."""
     folder = tmp_path / "audit"
