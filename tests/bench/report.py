@@ -16,7 +16,7 @@ from edge.oversight.report import reports
 from tests.unit.oversight.month_log import month_log
 
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "report.jpg"
-SIZE_WH = (1100, 1720)
+SIZE_WH = (1200, 1760)
 
 
 def main() -> None:
