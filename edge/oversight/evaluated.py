@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from edge.errors import InputError
 
 _MOST_FACTORS = 20
+_MOST_BYTES = 32768  # half of what a record of the log may have
 
 
 class _Kept(BaseModel):
@@ -103,7 +104,7 @@ def evaluation_facts(name: str, content: bytes) -> Mapping[str, Any]:
         )
     told = found.miss_rates.model_dump(exclude_none=True, by_alias=True)
     measured = found.measured
-    return {
+    facts = {
         "sha256": measured.weights,
         "engine": measured.engine,
         "dataset": measured.dataset,
@@ -111,3 +112,9 @@ def evaluation_facts(name: str, content: bytes) -> Mapping[str, Any]:
         **told,
         "file_sha256": hashlib.sha256(content).hexdigest(),
     }
+    if (n := len(json.dumps(facts))) > _MOST_BYTES:
+        raise InputError(
+            f"{name}: {n} bytes of comparisons, a record takes {_MOST_BYTES}; evaluate with fewer "
+            "conditions or groups at a time"
+        )
+    return facts

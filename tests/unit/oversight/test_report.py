@@ -176,9 +176,11 @@ def test_what_was_evaluated_becomes_a_record(tmp_path: Path) -> None:
     ((_, kind, told),) = collect(folder)
     assert (kind, told["sha256"], told["who"]) == ("model.evaluated", "3f" * 32, "A. Patel")
     assert told["factors"][1]["levels"][1]["n_missed"] == 90
+    crowded = {**rates["factors"][0], "compared": rates["factors"][0]["compared"] * 60}
     for wrong, words in (
         ({"measured": measured}, "miss_rates: Field required"),
         ({"measured": measured, "miss_rates": {**rates, "factors": []}}, "compares nothing"),
+        ({"measured": measured, "miss_rates": {**rates, "factors": [crowded] * 5}}, "fewer"),
     ):
         with pytest.raises(InputError, match=words):
             evaluation_facts("eval.json", json.dumps(wrong).encode())
