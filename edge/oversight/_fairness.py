@@ -51,16 +51,14 @@ def _rows(month: Month, one: Told, factor: Mapping[str, Any], *, is_public: bool
         + ("" if one.at >= month.start else f" (recorded {when(one.at)})")
     )
     named = {"evaluation": about, "by": f"{factor['kind']} {factor['name']}"}
-    hidden = set()
+    hidden = _hidden(factor, is_public=is_public)
     for level in factor["levels"]:
-        n = level.get("n")
-        if "hidden" in level or (is_public and n < LEAST_PUBLIC):
-            hidden.add(level["name"])
-            words = f"fewer than {LEAST_PUBLIC}"
-            yield {**named, "level": level["name"], "objects": Figure(None, (one.n,), words),
-                   "rate": "not shown", "verdict": ""}  # fmt: skip
+        if level["name"] in hidden:
+            few = Figure(None, (one.n,), f"fewer than {LEAST_PUBLIC}")
+            yield {**named, "level": level["name"], "objects": few, "rate": "not shown",
+                   "verdict": ""}  # fmt: skip
             continue
-        rate = level.get("miss_rate")
+        n, rate = level["n"], level.get("miss_rate")
         yield {
             **named,
             "level": level["name"],
@@ -88,6 +86,33 @@ def _rows(month: Month, one: Told, factor: Mapping[str, Any], *, is_public: bool
             "rate": Figure(difference, (one.n,), shown),
             "verdict": Figure(verdict["answer"], (one.n,), words),
         }
+
+
+def _hidden(factor: Mapping[str, Any], *, is_public: bool) -> set[str]:
+    """Levels of so few objects that the public is shown no figure of them."""
+    return {
+        level["name"]
+        for level in factor["levels"]
+        if "hidden" in level or (is_public and level["n"] < LEAST_PUBLIC)
+    }
+
+
+def differences(month: Month, *, is_public: bool) -> Iterator[Row]:
+    """Groups of which one was shown in the month to be missed more often, as breaches."""
+    for one in month.of("model.evaluated"):
+        for factor in one.facts.get("factors", ()):
+            hidden = _hidden(factor, is_public=is_public)
+            for pair in factor["compared"] if factor["kind"] == "group" else ():
+                is_shown = pair["verdict"]["answer"] == "difference shown"
+                if is_shown and not hidden & {pair["first"], pair["second"]}:
+                    difference = pair["difference"]
+                    words = f"{difference:+.1%}{_span(pair, 'score')}"
+                    yield {
+                        "what": f"{one.facts['class']} missed, {factor['name']}: {pair['first']} "
+                        f"less {pair['second']}",
+                        "figure": Figure(difference, (one.n,), words),
+                        "limit": f"{one.facts['margin']:.1%}",
+                    }
 
 
 def _span(told: Mapping[str, Any], key: str = "interval") -> str:

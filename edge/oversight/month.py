@@ -23,7 +23,7 @@ def tables(month: Month, *, is_public: bool) -> list[Table]:
         watching(month),
         alerts(month, is_public=is_public),
         false_alarms(month, is_public=is_public),
-        referrals(month),
+        referrals(month, is_public=is_public),
         models(month),
         thresholds(month, is_public=is_public),
         fairness(month, is_public=is_public),

@@ -84,6 +84,9 @@ def test_a_breach_of_the_policy_calls_for_re_referral() -> None:
     assert found["share of false alarms"]["limit"] == "20.0%"
     assert found["gate not watching"]["figure"]["value"] == pytest.approx(2 / 24, abs=1e-3)
     assert found["threshold changed: detectors.street.confidence"]["figure"]["value"] == "0.3"
+    difference = found["person missed, age: child less adult"]
+    assert difference["figure"]["shown"] == "+20.0% (14.1% to 26.0%)"
+    assert difference["limit"] == "5.0%"
     assert not [what for what in found if what.startswith("model changed")]  # the same again
 
 
