@@ -11,7 +11,6 @@ import hashlib
 import json
 from binascii import hexlify, unhexlify
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -144,12 +143,14 @@ def is_committed(line: bytes, n: int, expected: object) -> bool:
     """Whether the line of a personal part is the one that a record was written with."""
     # What hashes to the commitment is what was written, and need not be read.
     begin = b'{"n":%d,"personal":' % n
-    if line.startswith(begin) and line.endswith(b'"}') and line[-75:-66] == b',"salt":"':
-        with suppress(ValueError):
+    if line.startswith(begin) and line[-75:-66] == b',"salt":"' and line.endswith(b'"}'):
+        try:
             salt = unhexlify(line[-66:-2])
-            told = hashlib.sha256(salt + line[len(begin) : -75]).hexdigest()
-            if told == expected and hexlify(salt) == line[-66:-2]:
-                return True
+        except ValueError:
+            return False  # nor could the salt be read below
+        told = hashlib.sha256(salt + line[len(begin) : -75]).hexdigest()
+        if told == expected and hexlify(salt) == line[-66:-2]:
+            return True
     try:
         part = json.loads(line)
         salt, personal = bytes.fromhex(part["salt"]), part["personal"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from edge.audit._keys import verify
 from edge.audit._merkle import HASH_BYTES, Frontier, folded, leaf_hash
 from edge.audit._note import Head, PublicKey, parse_head
 from edge.audit._record import is_committed
-from edge.audit._shape import Shapes, Told
+from edge.audit._shape import Shapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def check(job: Job) -> Checked:
     heads = _signed(job, done)
     tree = Frontier()
     nodes = bytearray()
-    shapes = Shapes()
+    shapes, kinds = Shapes(), done.kinds
     apart = _Apart(job, done, find)
     for n, line in enumerate(_until(_folder.records_file(job.folder, job.first), job.records_end),
                              job.first):  # fmt: skip
@@ -119,15 +119,16 @@ def check(job: Job) -> Checked:
         nodes += b"".join(tree.append(leaf_hash(record)))
         done.n += 1
         try:
-            told = shapes.read(record)
+            number, kind, commitment, facts = shapes.read(record)
         except ValueError as wrong:
             find("line", n, str(wrong))
         else:
-            _note(told, done)
-            if told.n == n:
-                apart.compare(n, told.commitment)
+            kinds[kind] += 1
+            _note(number, kind, facts, done)
+            if number == n:
+                apart.compare(n, commitment)
             else:
-                find("line", n, f"record {told.n} stands in its place")
+                find("line", n, f"record {number} stands in its place")
         while heads and heads[-1].size == n + 1:
             done.heads.append((heads.pop(), (folded(tree.roots),)))
     apart.end()
@@ -160,13 +161,11 @@ def _signed(job: Job, done: Checked) -> list[Head]:
     return good[::-1]
 
 
-def _note(told: Told, done: Checked) -> None:
-    done.kinds[told.kind] += 1
-    if told.kind == "log.gap":
-        done.gaps.append((told.n, str(told.facts.get("reason", ""))))
-    elif told.kind == "personal.erased":
-        pairs = told.facts.get("records", ())
-        done.erasures += [(int(first), int(last)) for first, last in pairs]
+def _note(n: int, kind: str, facts: Mapping[str, Any], done: Checked) -> None:
+    if kind == "log.gap":
+        done.gaps.append((n, str(facts.get("reason", ""))))
+    elif kind == "personal.erased":
+        done.erasures += [(int(first), int(last)) for first, last in facts.get("records", ())]
 
 
 def _compare_tree(job: Job, nodes: bytes, n: int, find: Any) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from edge.audit._record import parsed
 
@@ -29,20 +29,9 @@ _MOST = 32  # forms that are tried, the last one that fitted first
 _MOST_COUNTED = 512
 
 
-class Told(NamedTuple):
-    """What a check needs of a record.
-
-    Attributes:
-        n: Its number.
-        kind: Of `KINDS`; a newer box may have others.
-        commitment: To its personal part; None where there is none.
-        facts: Empty, but for the kinds in `IN_FULL`.
-    """
-
-    n: int
-    kind: str
-    commitment: object
-    facts: Mapping[str, Any]
+Told: TypeAlias = tuple[int, str, object, Mapping[str, Any]]
+"""What a check needs of a record: its number, its kind, its commitment (None where it has no
+personal part), and its facts, which are empty but for the kinds in `IN_FULL`."""
 
 
 class Shapes:
@@ -67,9 +56,8 @@ class Shapes:
                 n, kind, commitment = found.group("n", "kind", "personal")
                 if (told := kind.decode()) in IN_FULL:
                     return _told(parsed(line))
-                return Told(
-                    int(n), told, commitment if commitment is None else commitment.decode(), {}
-                )
+                decoded = None if commitment is None else commitment.decode()
+                return int(n), told, decoded, {}
         record = parsed(line)
         self._count(line, record)
         return _told(record)
@@ -89,7 +77,7 @@ class Shapes:
 
 def _told(record: Mapping[str, Any]) -> Told:
     facts = record["facts"] if record["kind"] in IN_FULL else {}
-    return Told(record["n"], record["kind"], record.get("personal"), facts)
+    return record["n"], record["kind"], record.get("personal"), facts
 
 
 def _is_plain(line: bytes) -> bool:
