@@ -144,8 +144,9 @@ class Desk:
             result = run(judged.verb, request, judged.caller, self._box)
         except CommandFailed as failed:
             _log.warning("command %s, sent %s: %s", words, request.at, failed)
-            self._close(waiting, "failed", str(failed), request.id)
+            # Recorded before it is answered: whoever has the answer can find the record.
             self._note(incoming, "failed", request.id, {"arguments": about})
+            self._close(waiting, "failed", str(failed), request.id)
             return
         _log.info("command %s, sent %s: done", words, request.at)
         self._note(incoming, "done", request.id, {"arguments": about})
