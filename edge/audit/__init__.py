@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from edge.audit._erase import erase
 from edge.audit._excerpt import Excerpt, excerpt, is_signed
-from edge.audit._folder import FOLDER, log_keys, read
+from edge.audit._folder import FOLDER, PRIVATE_KEY, log_keys, read
 from edge.audit._inbox import collect, leave
 from edge.audit._log import AuditLog
 from edge.audit._lookup import has_event, heard_cosignature, last_number
@@ -38,6 +38,7 @@ __all__ = [
     "FOLDER",
     "KINDS",
     "PERSONAL",
+    "PRIVATE_KEY",
     "AuditLog",
     "Excerpt",
     "Finding",

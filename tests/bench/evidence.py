@@ -9,6 +9,7 @@ two seconds, made here.
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import json
 import platform
@@ -290,9 +291,13 @@ def rate_beside_clips(stream: Stream, packets: Sequence[Packet], folder: Path) -
 
 
 def memory(stream: Stream, packets: Sequence[Packet], folder: Path) -> dict[str, Any]:
-    """MiB of the process over ten minutes of eight clips, twenty times as fast as they come."""
+    """MiB of the process over ten minutes of eight clips, twenty times as fast as they come.
+
+    Nobody here keeps what is said of them: a list of it took 0.2 MiB a minute, and looked like a
+    leak.
+    """
     cameras = [Camera(stream, packets) for _ in range(8)]
-    recorder = Recorder(folder, Room().hear)
+    recorder = Recorder(folder, lambda _message, _evidence, _reason: None)
     recorder.start()
     witnesses = [a_witness(recorder, folder, camera.feed, most_seconds=7200) for camera in cameras]
     for camera in cameras:
@@ -300,20 +305,24 @@ def memory(stream: Stream, packets: Sequence[Packet], folder: Path) -> dict[str,
     for witness in witnesses:
         event = an_event("begin", key="1")
         witness.saw(event, sent(event), None)
-    seen = []
+    seen: list[float] = []
+    objects: list[int] = []
     for minute in range(1, 11):
         for _ in range(15):
             for camera in cameras:
                 camera.send(4.0)
             time.sleep(0.25)
         seen.append(round(rss_bytes() / 2**20, 1))
+        objects.append(len(gc.get_objects()))
         for old in folder.glob("*/*/*.mp4"):  # the vault's work, so that the disk does not fill
             if minute > 1 and not old.name.startswith("."):
                 old.unlink()
     recorder.close()
     return {
         "MiB after each minute": seen,
-        "growth over the last eight": round(seen[-1] - seen[1], 1),
+        "growth over the last five": round(seen[-1] - seen[4], 1),
+        "Python's objects more after the last five": objects[-1] - objects[4],
+        "limit, MiB": 0.5,
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from edge.audit import AuditLog
+from edge.audit import AuditLog, collect
 from edge.cli import main
 from edge.runtime.entries import event_entries
 from edge.sinks import Outbox
@@ -135,8 +135,9 @@ def test_open(storage: Path, capsys: pytest.CaptureFixture[str]) -> None:
     order = ["evidence", "open", f"{event_id(1)}.mp4", "--storage", str(storage), *BY]
     assert main([*order, "--out", str(out)]) == 0
     assert out.read_bytes() == b"one"
-    (left,) = (storage / "audit" / "inbox").glob("*.json")
-    assert json.loads(left.read_text())["kind"] == "evidence.viewed"
+    ((_, kind, told),) = collect(storage / "audit")
+    assert (kind, told["ref"]) == ("evidence.viewed", f"{event_id(1)}.mp4")
+    assert (told["who"], told["why"]) == (BY[1], BY[3])
     assert main([*order, "--out", str(out)]) == 2
     order[2] = "nothing.mp4"
     assert main([*order, "--out", str(out)]) == 2

@@ -30,8 +30,9 @@ from edge.gates.always import Always
 from edge.masks import Masks
 from edge.pipeline import Pipeline
 from edge.redaction import CELLS, LEAST_PX, STEPS, people, redacted
-from edge.runtime.camera import Camera, Reports
+from edge.runtime.camera import Camera
 from edge.runtime.reader import Reader
+from edge.runtime.telling import Reports
 from edge.snapshot import jpeg
 from edge.sources.file import Options as FileOptions
 from edge.trackers.bytetrack import Options as TrackerOptions
