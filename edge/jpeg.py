@@ -1,7 +1,7 @@
 """JPEG: a frame as a file, coded from its planes without a detour over RGB. Pure.
 
-At 1080p the detour costs 2 ms to RGB and as much back. JFIF wants BT.601 at full range, so what a
-camera sends is brought there first, in the planes: 1.1 ms.
+JFIF wants BT.601 at full range, so what a camera sends is brought there first, in the planes. At
+1080p that and coding take 0.84 of what it takes over RGB, and two thirds where it is done already.
 """
 
 from __future__ import annotations

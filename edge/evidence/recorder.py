@@ -42,7 +42,7 @@ MOST_CLIPS = 32
 """Clips being copied at a time. 32 of 4 Mbit/s are 16 MB/s, which an SD card just takes."""
 
 MOST_MASKED = 2
-"""Clips being coded again at a time; one takes half a core at 1080p."""
+"""Clips being coded again at a time; one takes 0.4 of a core at 1080p."""
 
 Report = Callable[[EventMessage, Sequence[Evidence], str], None]
 """Adds files, or a reason, to an event that was sent; may raise `SinkError`."""

@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 import edge as edge_package
 from edge.annotate import bgr
 from edge.cli import main
+from edge.config import load
 from edge.decoders.software import Options as SoftwareOptions
 from edge.detections import ANY_LABEL, Detections, ModelRef
+from edge.detectors import Models
 from edge.errors import DetectorStalled, EvidenceUnmade
 from edge.event import Kind
 from edge.evidence.policy import Policy
@@ -33,6 +35,7 @@ from edge.redaction import CELLS, LEAST_PX, STEPS, people, redacted
 from edge.runtime.camera import Camera
 from edge.runtime.reader import Reader
 from edge.runtime.telling import Reports
+from edge.site.commission.pictures import sheets
 from edge.snapshot import jpeg
 from edge.sources.file import Options as FileOptions
 from edge.trackers.bytetrack import Options as TrackerOptions
@@ -123,6 +126,7 @@ PICTURES_LEAVE = {
     "evidence/recorder.py": "snapshots: of the judged frame, masked",
     "evidence/_masked.py": "clips of masked cameras: masked before they are coded",
     "evidence/_mp4.py": "clips: never of a camera with masks, by default",
+    "site/commission/pictures.py": "the commissioning report: masked and redacted",
     "cli/replay.py": "a recording that the caller has, its camera's masks applied",
     "cli/probe.py": "an address that the caller has; no camera, so no masks",
     "demo/street.py": "a street that is drawn",
@@ -145,27 +149,39 @@ def test_no_other_place_lets_a_picture_out() -> None:
     assert found - here == set(PICTURES_LEAVE)
 
 
-def test_no_masked_pixel_reaches_a_replay_s_video(tmp_path: Path) -> None:
-    """`edge replay --video`: of the masked picture, drawn on."""
-    clip = encode(tmp_path / "a.mp4", n_frames=20)
-    (tmp_path / "cameras").mkdir()
+def configured(folder: Path, clip: Path, **evidence: Any) -> Path:
+    """A configuration folder of one camera with a mask."""
+    (folder / "cameras").mkdir(parents=True)
     appliance = {
         "version": 1, "site": "test", "node": "a", "mqtt": {"url": "mqtt://127.0.0.1:1"},
-        "detectors": {"street": {"kind": "motion"}},
+        "detectors": {"street": {"kind": "motion"}}, "storage": {"evidence": evidence},
     }  # fmt: skip
     camera = {
         "version": 1, "camera": "gate", "name": "Gate", "masks": {"left": [list(p) for p in MASK]},
         "source": {"kind": "file", "path": str(clip)}, "analyse": {"detector": "street"},
     }  # fmt: skip
-    (tmp_path / "appliance.yaml").write_text(json.dumps(appliance))
-    (tmp_path / "cameras" / "gate.yaml").write_text(json.dumps(camera))
+    (folder / "appliance.yaml").write_text(json.dumps(appliance))
+    (folder / "cameras" / "gate.yaml").write_text(json.dumps(camera))
+    return folder
+
+
+def test_no_masked_pixel_reaches_a_replay_s_video_or_the_commissioning_report(
+    tmp_path: Path,
+) -> None:
+    """Both are of the masked picture, drawn on; by `metadata_only` the report has none."""
+    clip = encode(tmp_path / "a.mp4", n_frames=30)
+    folder = configured(tmp_path / "config", clip)
     video = tmp_path / "out.mp4"
-    order = ["replay", str(clip), "--camera", "gate", "--config", str(tmp_path), "--video"]
+    order = ["replay", str(clip), "--camera", "gate", "--config", str(folder), "--video"]
     assert main([*order, str(video)]) == 0
     pictures = decoded(video)
     assert pictures
     for picture in pictures:
         assert_nothing_shows(picture[40:150], tolerance=16)  # words above and below
+    (sheet,) = sheets(load(folder), Models(()))
+    assert_nothing_shows(_read(sheet.picture)[40:150, 16:], tolerance=16)  # its edge is drawn
+    (sheet,) = sheets(load(configured(tmp_path / "none", clip, metadata_only=True)), Models(()))
+    assert sheet.picture == b""
 
 
 def test_no_masked_pixel_reaches_snapshots(tmp_path: Path) -> None:
