@@ -306,12 +306,10 @@ class Objects:
             Lost(int(self.number[s]), *self.last(s), bool(now - self._seen_at[s] <= HANDOVER_S))
             for s in slots
         ]
-        rests_there: Mask = np.array(
-            [
-                self._rest.fits(np.full(len(new), s), boxes[new]) & self._stood(s)
-                for s in slots
-            ]
-        )  # fmt: skip
+        rests_there: Mask = np.zeros((len(slots), len(new)), np.bool_)
+        for i, slot in enumerate(slots):
+            if self._stood(slot):
+                rests_there[i] = self._rest.fits(np.full(len(new), slot), boxes[new])
         return {row: slots[i] for row, i in heirs(lost, tracks, new, rests_there).items()}
 
     def _stood(self, slot: int) -> bool:
