@@ -6,7 +6,7 @@ Never used for evidence: evidence keeps the camera's own picture, with marks bes
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import cv2
@@ -65,10 +65,10 @@ class Annotator:
             colour = YELLOW if self._is_fresh(self._fired.get(name), pts) else ORANGE
             if self._n_open.get(name):
                 _tint(image, _pixels(image, zone), colour)
-            self._polygon(image, name, zone, unit, colour)
+            _polygon(image, name, zone, unit, colour)
         for name, line in self._scene.lines.items():
             colour = YELLOW if self._is_fresh(self._fired.get(name), pts) else VERMILION
-            self._line(image, name, line, unit, colour)
+            _line(image, name, line, unit, colour)
         if step.tracks is not None:
             for row in range(len(step.tracks)):
                 track = int(step.tracks.track_id[row])
@@ -108,33 +108,6 @@ class Annotator:
     def _is_fresh(at: float | None, pts: float) -> bool:
         return at is not None and pts - at <= FLASH_S
 
-    @staticmethod
-    def _polygon(
-        image: Image, name: str, zone: Sequence[Point], unit: int, colour: tuple[int, int, int]
-    ) -> None:
-        corners = _pixels(image, zone)
-        cv2.polylines(image, [corners], True, colour, unit)
-        write(image, name, (int(corners[0][0]) + 3, int(corners[0][1]) + 12 * unit), unit, colour)
-
-    @staticmethod
-    def _line(
-        image: Image, name: str, line: Sequence[Point], unit: int, colour: tuple[int, int, int]
-    ) -> None:
-        """A line with its way, and at its middle a short arrow to its right."""
-        corners = _pixels(image, line)
-        for start, end in pairwise(corners.tolist()):
-            cv2.arrowedLine(image, start, end, colour, 2 * unit, tipLength=0.04)
-        start, end = corners[(len(corners) - 2) // 2 : (len(corners) + 2) // 2].astype(float)
-        ahead = (end - start) / max(float(np.hypot(*(end - start))), 1.0)
-        middle = (start + end) / 2
-        tip = middle + 18 * unit * np.array([-ahead[1], ahead[0]])  # y runs down
-        cv2.arrowedLine(
-            image, np.rint(middle).astype(int).tolist(), np.rint(tip).astype(int).tolist(),
-            colour, unit, tipLength=0.3,
-        )  # fmt: skip
-        write(image, "right", (int(tip[0]) + 3 * unit, int(tip[1]) + 4 * unit), unit, colour)
-        write(image, name, (int(corners[0][0]), int(corners[0][1]) - 4 * unit), unit, colour)
-
 
 def caption(event: Event) -> str:
     """One event in one line, for people."""
@@ -154,6 +127,56 @@ def bgr(frame: Frame) -> Image:
     chroma[:half] = frame.u[: height // 2, : width // 2].reshape(-1)
     chroma[half:] = frame.v[: height // 2, : width // 2].reshape(-1)
     return np.asarray(cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420), np.uint8)
+
+
+def outline(
+    image: Image,
+    zones: Mapping[str, Sequence[Point]],
+    lines: Mapping[str, Sequence[Point]],
+    masks: Mapping[str, Sequence[Point]],
+) -> None:
+    """Draw what a camera watches, and what it must not see, with their names.
+
+    Args:
+        image: (H, W, 3) uint8 BGR, changed; masks are black in it already.
+        zones: Polygons by name, in fractions of the picture.
+        lines: Directed lines by name, likewise.
+        masks: Polygons by name, likewise.
+    """
+    unit = max(1, round(image.shape[0] / 360))
+    for name, mask in masks.items():
+        _polygon(image, f"mask {name}", mask, unit, WHITE)
+    for name, zone in zones.items():
+        _polygon(image, name, zone, unit, ORANGE)
+    for name, line in lines.items():
+        _line(image, name, line, unit, VERMILION)
+
+
+def _polygon(
+    image: Image, name: str, zone: Sequence[Point], unit: int, colour: tuple[int, int, int]
+) -> None:
+    corners = _pixels(image, zone)
+    cv2.polylines(image, [corners], True, colour, unit)
+    write(image, name, (int(corners[0][0]) + 3, int(corners[0][1]) + 12 * unit), unit, colour)
+
+
+def _line(
+    image: Image, name: str, line: Sequence[Point], unit: int, colour: tuple[int, int, int]
+) -> None:
+    """A line with its way, and at its middle a short arrow to its right."""
+    corners = _pixels(image, line)
+    for start, end in pairwise(corners.tolist()):
+        cv2.arrowedLine(image, start, end, colour, 2 * unit, tipLength=0.04)
+    start, end = corners[(len(corners) - 2) // 2 : (len(corners) + 2) // 2].astype(float)
+    ahead = (end - start) / max(float(np.hypot(*(end - start))), 1.0)
+    middle = (start + end) / 2
+    tip = middle + 18 * unit * np.array([-ahead[1], ahead[0]])  # y runs down
+    cv2.arrowedLine(
+        image, np.rint(middle).astype(int).tolist(), np.rint(tip).astype(int).tolist(),
+        colour, unit, tipLength=0.3,
+    )  # fmt: skip
+    write(image, "right", (int(tip[0]) + 3 * unit, int(tip[1]) + 4 * unit), unit, colour)
+    write(image, name, (int(corners[0][0]), int(corners[0][1]) - 4 * unit), unit, colour)
 
 
 def _pixels(image: Image, points: Sequence[Point]) -> NDArray[np.int32]:

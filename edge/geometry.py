@@ -48,30 +48,32 @@ def iou(boxes: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np
     return np.minimum(overlap, 1.0, out=overlap)
 
 
-class Polygon:
-    """A polygon that many points are held against.
+class Polygons:
+    """Polygons that many points are held against, all at once.
 
     Args:
-        corners: (V, 2) in either winding, V >= 3; the last joins the first. One that crosses
-            itself is read by the even-odd rule.
+        polygons: Corners of each, (V, 2) in either winding, V >= 3; the last joins the first. One
+            that crosses itself is read by the even-odd rule. At least one.
     """
 
-    def __init__(self, corners: ArrayLike) -> None:
-        start = np.asarray(corners, np.float64)
-        # (V, 1): numpy's inner loop then runs over the points, of which there are more.
-        self._ax, self._ay = start.T[:, :, None]
-        self._bx, self._by = np.roll(start, -1, axis=0).T[:, :, None]
+    def __init__(self, polygons: Sequence[ArrayLike]) -> None:
+        corners = [np.asarray(polygon, np.float64) for polygon in polygons]
+        self._first = np.cumsum([0, *map(len, corners[:-1])])
+        # (E, 1), the edges of all: numpy's inner loop then runs over the points, which are more.
+        self._ax, self._ay = np.concatenate(corners).T[:, :, None]
+        following = [np.roll(corner, -1, axis=0) for corner in corners]
+        self._bx, self._by = np.concatenate(following).T[:, :, None]
         self._dx, self._dy = self._bx - self._ax, self._by - self._ay
         self._is_downward = self._dy > 0
 
     def contains(self, points: ArrayLike) -> Mask:
-        """Which points lie in it; its boundary belongs to it.
+        """Which points lie in which polygon; its boundary belongs to it.
 
         Args:
             points: (N, 2). May be empty.
 
         Returns:
-            (N,) bool.
+            (P, N) bool.
         """
         x, y = np.asarray(points, np.float64).reshape(-1, 2).T
         ax, ay, bx, by = self._ax, self._ay, self._bx, self._by
@@ -79,21 +81,21 @@ class Polygon:
         side -= self._dy * (x - ax)
         # An edge is passed by the ray to the right of a point when it spans the point's y (upper
         # end out, lower end in, so that a corner is passed once) and lies to the right of it.
-        is_above = ay > y
-        spans = is_above != np.concatenate([is_above[1:], is_above[:1]])
-        passes = spans & ((side > 0) == self._is_downward)
-        inside: Mask = np.bitwise_xor.reduce(passes, axis=0)
+        passes = (ay > y) != (by > y)
+        passes &= (side > 0) == self._is_downward
+        inside: Mask = np.bitwise_xor.reduceat(passes, self._first, axis=0)
         in_line = side == 0
         if np.count_nonzero(in_line):
             in_line &= (np.minimum(ax, bx) <= x) & (x <= np.maximum(ax, bx))
             in_line &= (np.minimum(ay, by) <= y) & (y <= np.maximum(ay, by))
-            inside |= in_line.any(axis=0)
+            inside |= np.bitwise_or.reduceat(in_line, self._first, axis=0)
         return inside
 
 
 def contains(polygon: ArrayLike, points: ArrayLike) -> Mask:
-    """Which of (N, 2) points lie in a polygon; see `Polygon`."""
-    return Polygon(polygon).contains(points)
+    """Which of (N, 2) points lie in a polygon; see `Polygons`."""
+    within: Mask = Polygons([polygon]).contains(points)[0]
+    return within
 
 
 def turn(start: ArrayLike, end: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:

@@ -165,4 +165,6 @@ def _mapped(homography: _F, points: ArrayLike) -> Points:
     plain = np.asarray(points, np.float64).reshape(-1, 2)
     x, y, weight = homography[:, :2] @ plain.T + homography[:, 2:]
     weight = np.where(weight > 0, weight, np.nan)
-    return np.stack([x / weight, y / weight], axis=1)
+    mapped = np.empty(plain.shape)
+    mapped[:, 0], mapped[:, 1] = x / weight, y / weight
+    return mapped

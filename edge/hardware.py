@@ -12,6 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SYSFS = Path("/sys")
+EMC = "kernel/debug/bpmp/debug/clk/emc/rate"
+"""Memory clock of a Jetson, in Hz; debugfs, which root alone may read."""
+
+EMC_BUSY = "kernel/actmon_avg_activity/mc_all"
+"""Average activity of its memory controller, in kHz of that clock; likewise."""
+
 POWER_MODE = Path("/var/lib/nvpmodel/status")
 GPU_LOADS = (
     "devices/gpu.0/load",  # JetPack 5 and 6, Xavier and Orin
@@ -32,6 +38,10 @@ class Sensors:
         gpu_load: Share of time the GPU is busy, in [0, 1]; None where it has none that tells.
         watts: By power rail.
         power_mode: What `nvpmodel -q` calls it; empty where there is none.
+        emc_hz: Clock of a Jetson's memory; None where it cannot be read.
+        emc_load: Share of time it is busy, in [0, 1]; likewise.
+        throttled: How often since the start, by cause: over-current events of a Jetson, heat of
+            an x86 processor's package.
     """
 
     celsius: Mapping[str, float] = field(default_factory=dict)
@@ -40,6 +50,9 @@ class Sensors:
     gpu_load: float | None = None
     watts: Mapping[str, float] = field(default_factory=dict)
     power_mode: str = ""
+    emc_hz: float | None = None
+    emc_load: float | None = None
+    throttled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def headroom_celsius(self) -> float | None:
@@ -60,6 +73,7 @@ def read_sensors(sysfs: Path = SYSFS, power_mode: Path = POWER_MODE) -> Sensors:
     zones = dict(_zones(sysfs / "class" / "thermal"))
     loads = (_number(sysfs / path) for path in GPU_LOADS)
     load = next((found for found in loads if found is not None), None)
+    emc_hz, busy_khz = _number(sysfs / EMC), _number(sysfs / EMC_BUSY)
     return Sensors(
         celsius={name: celsius for name, (celsius, _) in zones.items()},
         limit_celsius={name: limit for name, (_, limit) in zones.items() if limit is not None},
@@ -67,7 +81,31 @@ def read_sensors(sysfs: Path = SYSFS, power_mode: Path = POWER_MODE) -> Sensors:
         gpu_load=None if load is None else load / 1000,
         watts=dict(_rails(sysfs / "class" / "hwmon")),
         power_mode=_text(power_mode).removeprefix("pmode:"),
+        emc_hz=emc_hz,
+        emc_load=min(1.0, busy_khz * 1000 / emc_hz) if emc_hz and busy_khz is not None else None,
+        throttled=dict(_throttled(sysfs)),
     )
+
+
+def identity(root: Path = Path("/")) -> dict[str, str]:
+    """Which machine this is, by name; what it does not tell is missing.
+
+    A serial number of a PC can be read by root only.
+
+    Args:
+        root: Where the system's files are.
+    """
+    tree, board = root / "proc/device-tree", root / "sys/class/dmi/id"
+    release = _text(root / "etc/os-release")
+    system = next((line for line in release.splitlines() if line.startswith("PRETTY_NAME=")), "")
+    known = {
+        "hardware": _text(tree / "model") or _text(board / "product_name"),
+        "serial number": _text(tree / "serial-number") or _text(board / "product_serial"),
+        "system": system.partition("=")[2].strip('"'),
+        "l4t": _text(root / "etc/nv_tegra_release").partition("\n")[0],
+        "machine id": _text(root / "etc/machine-id"),
+    }
+    return {name: text.strip("\0") for name, text in known.items() if text}
 
 
 def _zones(folder: Path) -> Iterator[tuple[str, tuple[float, float | None]]]:
@@ -106,6 +144,20 @@ def _rails(folder: Path) -> Iterator[tuple[str, float]]:
             milli_amperes = _number(monitor / f"curr{number}_input")
             if milli_volts is not None and milli_amperes is not None:
                 yield _text(label), milli_volts * milli_amperes / 1e6
+
+
+def _throttled(sysfs: Path) -> Iterator[tuple[str, int]]:
+    """Counters that only rise; those of each package of an x86 processor are the same in all cores.
+
+    Source:
+        Jetson Linux Developer Guide, "Over-current and under-voltage": oc<n>_event_cnt.
+    """
+    for counter in sorted((sysfs / "class" / "hwmon").glob("hwmon*/oc[0-9]*_event_cnt")):
+        if (count := _number(counter)) is not None:
+            yield f"over-current {counter.name.removesuffix('_event_cnt')}", int(count)
+    cpu = sysfs / "devices/system/cpu/cpu0/thermal_throttle/package_throttle_count"
+    if (count := _number(cpu)) is not None:
+        yield "package heat", int(count)
 
 
 def _text(file: Path) -> str:

@@ -112,7 +112,8 @@ class Ring:
             self._next += n_skipped
             taken = Taken(self._packets[self._next - self._first], n_skipped)
             self._next += 1
-            self._changed.notify_all()
+            if self._is_lossless:  # nobody else waits for the taker
+                self._changed.notify_all()
             return taken
 
     def kept(self) -> tuple[Packet, ...]:

@@ -1,4 +1,4 @@
-"""Snapshot: a frame as a JPEG that fits into a message. Pure.
+"""Snapshot: a frame as a JPEG that fits into a message, or onto a page. Pure.
 
 Takes the frame as analysed, with its privacy masks applied; nothing here could undo them.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge.annotate import bgr
 from edge.frame import Frame
+from edge.jpeg import as_jfif, coded
 
 _QUALITIES = (90, 75, 60, 45)
 _LIVE_QUALITY = 70
@@ -28,14 +28,13 @@ def jpeg(frame: Frame, max_bytes: int) -> tuple[bytes, tuple[int, int]]:
     Raises:
         ValueError: Not even the smallest picture fits.
     """
-    image = bgr(frame)
-    while min(image.shape[:2]) >= 8:
+    picture = as_jfif(frame)
+    while min(picture.size_wh) >= 8:
         for quality in _QUALITIES:
-            is_coded, coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-            if is_coded and coded.size <= max_bytes:
-                return coded.tobytes(), (image.shape[1], image.shape[0])
-        height, width = (side // 2 for side in image.shape[:2])
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+            file = coded(picture, quality)
+            if len(file) <= max_bytes:
+                return file, picture.size_wh
+        picture = _smaller(picture, picture.size_wh[0] // 2)
     raise ValueError(f"no picture of {frame.size_wh} fits into {max_bytes} bytes")
 
 
@@ -44,16 +43,20 @@ def small_jpeg(frame: Frame, max_width: int) -> bytes:
 
     Args:
         frame: Masks applied.
-        max_width: In pixels; a wider picture is made smaller, its planes before their colours.
+        max_width: In pixels; a wider picture is made smaller.
     """
+    return coded(_smaller(frame, max_width), _LIVE_QUALITY)
+
+
+def _smaller(frame: Frame, max_width: int) -> Frame:
+    """A frame at most so wide, sides even; one that is no wider as it is."""
     width, height = frame.size_wh
-    if width > max_width:
-        half_wh = (max_width // 2, max(1, round(height * max_width / width) // 2))
-        full_wh = (2 * half_wh[0], 2 * half_wh[1])
-        y, u, v = (
-            np.asarray(cv2.resize(plane, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
-            for plane, size_wh in ((frame.y, full_wh), (frame.u, half_wh), (frame.v, half_wh))
-        )
-        frame = Frame(frame.stamp, y, u, v, frame.colour)
-    _, coded = cv2.imencode(".jpg", bgr(frame), [cv2.IMWRITE_JPEG_QUALITY, _LIVE_QUALITY])
-    return coded.tobytes()
+    if width <= max_width:
+        return frame
+    half_wh = (max(1, max_width // 2), max(1, round(height * max_width / width) // 2))
+    full_wh = (2 * half_wh[0], 2 * half_wh[1])
+    y, u, v = (
+        np.asarray(cv2.resize(plane, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+        for plane, size_wh in ((frame.y, full_wh), (frame.u, half_wh), (frame.v, half_wh))
+    )
+    return Frame(frame.stamp, y, u, v, frame.colour)

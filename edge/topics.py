@@ -5,6 +5,7 @@ Pure. Part of the wire contract, like `edge.message`: topics may only be added t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from re import fullmatch
 
 from edge.event import Kind
@@ -21,7 +22,8 @@ REVIEW = "review"
 """Above the id of an event that somebody has judged."""
 
 DOCTOR = "doctor"
-"""An empty message, not retained, with which `edge doctor` asks whether this box may publish."""
+"""A message, not retained, with which `edge doctor` asks whether this box may publish (empty), and
+`edge commission` how long one takes (a number nobody else sends)."""
 
 CONFIG = "config"
 
@@ -64,6 +66,7 @@ def command_topic(verb: str) -> str:
     return f"cmd/{_level(verb)}"
 
 
+@lru_cache(maxsize=1024)
 def is_level(name: str) -> bool:
     """Whether a name can stand as one level of a topic."""
     return fullmatch("[a-z0-9-]{1,32}", name) is not None

@@ -12,6 +12,7 @@
 set -eu
 root=/opt/edge etc=/etc/edge state=/var/lib/edge units=/etc/systemd/system
 here=$(cd "$(dirname "$0")" && pwd -P)
+python=${PYTHON:-/usr/bin/python3} # as make-release
 bundle='' action=install dry='' start=yes purge='' keep=''
 
 say() { echo "$*" >&2; }
@@ -84,32 +85,34 @@ uninstall() {
     fi
 }
 
-unpacked() { # prints where the bundle's files are
-    if [ -f "$here/release.json" ]; then
-        echo "$here"
-        return
-    fi
+unpack() { # sets $work: where the bundle's files are
+    work=$here
+    [ ! -f "$here/release.json" ] || return 0
     mkdir -p "$root/incoming"
-    folder=$(mktemp -d "$root/incoming/install.XXXXXX")
-    tar --extract --file "$bundle" --directory "$folder" --no-same-owner ||
+    work=$(mktemp -d "$root/incoming/install.XXXXXX")
+    tar --extract --file "$bundle" --directory "$work" --no-same-owner --warning=no-timestamp ||
         die 2 "$bundle cannot be unpacked (above): cut off, or the disk is full; compare its size and copy it again"
-    echo "$folder"
+}
+clean_up() { # also where it failed: no half of a release, and no folders where there were none
+    [ -z "$work" ] || [ "$work" = "$here" ] || rm -rf "$work"
+    rmdir "$root/incoming" "$root/releases" "$root" 2>/dev/null || true
 }
 
-release_version() { "${PYTHON:-/usr/bin/python3}" -c 'import json,sys; print(json.load(sys.stdin)["version"])'; }
+release_version() { "$python" -c 'import json,sys; print(json.load(sys.stdin)["version"])'; }
 
 needs() { # FIRST a list of all that is missing, each with its command
     missing=''
-    for program in /usr/bin/python3:python3 useradd:passwd tar:tar; do
+    for program in "$python:python3" useradd:passwd tar:tar; do
         command -v "${program%%:*}" >/dev/null || missing="$missing ${program##*:}"
     done
     [ -z "$missing" ] || die 3 "missing:$missing; apt-get install$missing"
-    /usr/bin/python3 -c 'import venv' 2>/dev/null || die 3 "missing: python3-venv; apt-get install python3-venv"
-    if [ -e /etc/nv_tegra_release ]; then
+    "$python" -c 'import ctypes; ctypes.CDLL("libstdc++.so.6")' 2>/dev/null || die 3 "missing: libstdc++6; apt-get install libstdc++6"
+    "$python" -c 'import venv' 2>/dev/null || die 3 "missing: python3-venv; apt-get install python3-venv"
+    if [ -e "${TEGRA_RELEASE:-/etc/nv_tegra_release}" ]; then
         # On a Jetson what makes it fast comes from JetPack; without, the box watches on its processor.
-        /usr/bin/python3 -c 'import tensorrt' 2>/dev/null || say "no TensorRT, engines will be slow: apt-get install nvidia-jetpack"
-        /usr/bin/python3 -c 'import pycuda' 2>/dev/null || say "no pycuda, TensorRT cannot be used: apt-get install python3-pip nvidia-jetpack && pip3 install pycuda"
-        /usr/bin/python3 -c 'import gi; gi.require_version("GstApp", "1.0")' 2>/dev/null ||
+        "$python" -c 'import tensorrt' 2>/dev/null || say "no TensorRT, engines will be slow: apt-get install nvidia-jetpack"
+        "$python" -c 'import pycuda' 2>/dev/null || say "no pycuda, TensorRT cannot be used: apt-get install python3-pip nvidia-jetpack && pip3 install pycuda"
+        "$python" -c 'import gi; gi.require_version("GstApp", "1.0")' 2>/dev/null ||
             say "no GStreamer for Python, pictures are decoded on the processor: apt-get install python3-gi gir1.2-gst-plugins-base-1.0 gstreamer1.0-plugins-good gstreamer1.0-plugins-bad nvidia-l4t-gstreamer"
     fi
 }
@@ -134,9 +137,9 @@ install_units() {
 }
 
 install() {
-    needs
     work=''
-    trap '[ -z "$work" ] || [ "$work" = "$here" ] || rm -rf "$work"' EXIT
+    [ -n "$dry" ] || trap clean_up EXIT
+    needs
     if [ -z "$bundle" ] && [ ! -f "$here/release.json" ]; then
         [ -x "$here/build-bundle" ] || die 2 "no source tree here; name a bundle: --offline BUNDLE"
         run "$here/build-bundle" --out /var/tmp/edge-bundle
@@ -153,7 +156,8 @@ install() {
         say "would: unpack ${bundle:-$here} and make a release of it in $root/releases"
         version=$(if [ -f "$bundle" ]; then tar --extract --to-stdout --file "$bundle" release.json | release_version; else echo VERSION; fi)
     else
-        work=$(unpacked)
+        unpack
+        [ -x "$work/make-release" ] || die 2 "$bundle is no bundle of scripts/build-bundle"
         "$work/make-release" "$work" "$root"
         version=$(release_version <"$work/release.json")
     fi
@@ -166,6 +170,7 @@ install() {
     [ -d "$etc" ] || run mkdir -m 750 "$etc"
     run chown root:edge "$etc"
     [ -d "$state" ] || run mkdir -p -m 700 "$state"
+    [ -d /var/lib/edge-updates ] || run mkdir -p -m 700 /var/lib/edge-updates # the inbox
     run chown edge:edge "$state"
     if [ -n "$work" ]; then
         rm -rf "$etc/example"
@@ -188,6 +193,13 @@ install() {
             run systemctl restart edge.service
         fi
     fi
+    # One before stays, to go back to.
+    for release in "$root"/releases/*; do
+        case releases/${release##*/} in
+        "releases/$version" | "$(readlink "$root/previous" 2>/dev/null || true)" | 'releases/*') ;;
+        *) run rm -rf "$release" ;;
+        esac
+    done
     say "edge $version is installed$([ -n "$dry" ] && echo ' (dry run: nothing was done)' || true)"
     [ -e "$etc/appliance.yaml" ] ||
         say "next: write $etc/appliance.yaml and $etc/cameras/*.yaml ($etc/example shows how), then: edge check --config $etc && systemctl start edge"

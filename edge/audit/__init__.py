@@ -9,12 +9,14 @@ camera; the runtime joins them. Parts:
     _verify   the checker                  _segment  one file of it
     _erase    personal parts               _witness  what signs beside the box
     _inbox    what commands leave to be recorded
+    _excerpt  some records with their proofs
 """
 
 from __future__ import annotations
 
 from edge.audit._erase import erase
-from edge.audit._folder import FOLDER, log_keys, read
+from edge.audit._excerpt import Excerpt, excerpt, is_signed
+from edge.audit._folder import FOLDER, PRIVATE_KEY, log_keys, read
 from edge.audit._inbox import collect, leave
 from edge.audit._log import AuditLog
 from edge.audit._lookup import has_event, heard_cosignature, last_number
@@ -36,7 +38,9 @@ __all__ = [
     "FOLDER",
     "KINDS",
     "PERSONAL",
+    "PRIVATE_KEY",
     "AuditLog",
+    "Excerpt",
     "Finding",
     "Head",
     "Proof",
@@ -49,9 +53,11 @@ __all__ = [
     "collect",
     "decoded_proofs",
     "erase",
+    "excerpt",
     "has_event",
     "head_in",
     "heard_cosignature",
+    "is_signed",
     "last_number",
     "leave",
     "log_keys",

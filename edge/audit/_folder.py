@@ -28,7 +28,8 @@ FOLDER = "audit"
 TREE, HEADS, PRIVATE_KEY, PUBLIC_KEY, LOCK, COSIGNED = (
     "tree", "heads", "log.key", "log.vkey", "lock", "cosigned",
 )  # fmt: skip
-_MOST = 1 << 17  # bytes of a line that is read at all
+MOST = 1 << 17
+"""Bytes of a line that is read at all."""
 
 
 def records_file(folder: Path, first: int) -> Path:
@@ -49,7 +50,7 @@ def segments(folder: Path) -> list[int]:
 
 def lines(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
     """Each line without its end, and whether it has one; the last may lack it."""
-    while line := file.readline(_MOST):
+    while line := file.readline(MOST):
         is_whole = line.endswith(b"\n")
         yield (line[:-1] if is_whole else line), is_whole
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from binascii import hexlify, unhexlify
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -32,6 +32,7 @@ KINDS: Mapping[str, str] = {
     "config.refused": "a configuration could not be taken up; the one in force stayed",
     "model.changed": "other weights decide from now on",
     "model.admitted": "a model was found fit by the policy",
+    "model.evaluated": "an evaluation of a model by condition and annotated group was handed in",
     "model.refused": "a model was refused by the policy",
     "threshold.changed": "a detector's confidence or a rule's limit is another from now on",
     "rule.armed": "a rule may report from now on",
@@ -141,13 +142,15 @@ def commitment(salt: bytes, personal: Mapping[str, Any]) -> str:
 def is_committed(line: bytes, n: int, expected: object) -> bool:
     """Whether the line of a personal part is the one that a record was written with."""
     # What hashes to the commitment is what was written, and need not be read.
-    begin, salted = b'{"n":%d,"personal":' % n, line[-75:]
-    if line.startswith(begin) and salted.startswith(b',"salt":"') and salted.endswith(b'"}'):
-        with suppress(ValueError):
-            salt = bytes.fromhex(salted[9:-2].decode())
-            told = hashlib.sha256(salt + line[len(begin) : -75]).hexdigest()
-            if told == expected and salt.hex().encode() == salted[9:-2]:
-                return True
+    begin = b'{"n":%d,"personal":' % n
+    if line.startswith(begin) and line[-75:-66] == b',"salt":"' and line.endswith(b'"}'):
+        try:
+            salt = unhexlify(line[-66:-2])
+        except ValueError:
+            return False  # nor could the salt be read below
+        told = hashlib.sha256(salt + line[len(begin) : -75]).hexdigest()
+        if told == expected and hexlify(salt) == line[-66:-2]:
+            return True
     try:
         part = json.loads(line)
         salt, personal = bytes.fromhex(part["salt"]), part["personal"]

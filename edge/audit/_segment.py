@@ -8,18 +8,18 @@ Runs in a process of its own where there are several; holds one file's hashes (4
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter, deque
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from edge.audit import _folder, _merkle
 from edge.audit._keys import verify
-from edge.audit._merkle import HASH_BYTES, Frontier, leaf_hash
+from edge.audit._merkle import HASH_BYTES, Frontier, folded, leaf_hash
 from edge.audit._note import Head, PublicKey, parse_head
-from edge.audit._record import is_committed, parsed
+from edge.audit._record import is_committed
+from edge.audit._shape import Shapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ class Checked:
         first: Number of the first record.
         n: Records.
         findings: The first of each sort.
-        heads: Each head, and the roots of the complete subtrees of this file's part of it; None
-            where the signature is wrong.
+        heads: Each head, and the hash over this file's part of it, if there is any; None where the
+            signature is wrong.
         roots: Roots of the complete subtrees of the whole file.
         kinds: Records by kind.
         gaps: Records that say that others are missing, with why.
@@ -105,53 +105,52 @@ def check(job: Job) -> Checked:
     heads = _signed(job, done)
     tree = Frontier()
     nodes = bytearray()
+    shapes, kinds = Shapes(), done.kinds
     apart = _Apart(job, done, find)
-    for line, is_whole in _records(job):
-        n = job.first + done.n
-        if done.n == _folder.SEGMENT:
+    for n, line in enumerate(_until(_folder.records_file(job.folder, job.first), job.records_end),
+                             job.first):  # fmt: skip
+        if n == job.first + _folder.SEGMENT:
             find("length", n, f"it stands in a file that holds {_folder.SEGMENT}")
             break
-        if not is_whole:
+        if not line.endswith(b"\n"):
             find("line", n, "it is cut off in the middle")
             break
-        nodes += b"".join(tree.append(leaf_hash(line)))
+        record = line[:-1]
+        nodes += b"".join(tree.append(leaf_hash(record)))
         done.n += 1
         try:
-            record = parsed(line)
+            number, kind, commitment, facts = shapes.read(record)
         except ValueError as wrong:
             find("line", n, str(wrong))
         else:
-            _note_kind(record, done)
-            if record["n"] == n:
-                apart.compare(n, record.get("personal"))
+            kinds[kind] += 1
+            _note(number, kind, facts, done)
+            if number == n:
+                apart.compare(n, commitment)
             else:
-                find("line", n, f"record {record['n']} stands in its place")
-        while heads and heads[0].size == n + 1:
-            done.heads.append((heads.pop(0), tree.roots))
+                find("line", n, f"record {number} stands in its place")
+        while heads and heads[-1].size == n + 1:
+            done.heads.append((heads.pop(), (folded(tree.roots),)))
     apart.end()
-    done.heads += [(head, ()) for head in heads]  # signed over records that are not here
+    done.heads += [(head, ()) for head in reversed(heads)]  # over records that are not here
     done.roots = tree.roots
     _compare_tree(job, bytes(nodes), done.n, find)
     return done
 
 
-def _records(job: Job) -> Iterator[tuple[bytes, bool]]:
-    yield from _until(_folder.records_file(job.folder, job.first), job.records_end)
-
-
-def _until(path: Path, end: int | None) -> Iterator[tuple[bytes, bool]]:
-    """Lines of a file, up to a place that is the end of one."""
-    place = 0
+def _until(path: Path, end: int | None) -> Iterator[bytes]:
+    """Lines of a file with their ends, up to a place that is the end of one."""
+    left = path.stat().st_size if end is None else end
     with path.open("rb") as file:
-        for line, is_whole in _folder.lines(file):
-            place += len(line) + is_whole
-            if end is not None and place > end:
+        while line := file.readline(_folder.MOST):
+            left -= len(line)
+            if left < 0:
                 return
-            yield line, is_whole
+            yield line
 
 
 def _signed(job: Job, done: Checked) -> list[Head]:
-    """The heads whose signature is right; the others are noted as wrong."""
+    """The heads whose signature is right, the last first; the others are noted as wrong."""
     good = []
     for note in job.notes:
         head = parse_head(note)
@@ -159,17 +158,14 @@ def _signed(job: Job, done: Checked) -> list[Head]:
             good.append(head)
         else:
             done.heads.append((head, None))
-    return good
+    return good[::-1]
 
 
-def _note_kind(record: dict[str, Any], done: Checked) -> None:
-    kind, facts = record["kind"], record["facts"]
-    done.kinds[kind] += 1
+def _note(n: int, kind: str, facts: Mapping[str, Any], done: Checked) -> None:
     if kind == "log.gap":
-        done.gaps.append((record["n"], str(facts.get("reason", ""))))
+        done.gaps.append((n, str(facts.get("reason", ""))))
     elif kind == "personal.erased":
-        pairs = facts.get("records", ())
-        done.erasures += [(int(first), int(last)) for first, last in pairs]
+        done.erasures += [(int(first), int(last)) for first, last in facts.get("records", ())]
 
 
 def _compare_tree(job: Job, nodes: bytes, n: int, find: Any) -> None:
@@ -214,7 +210,7 @@ class _Apart:
             return
         line = self._next[1]
         self._next = next(self._parts, None)
-        if line.rstrip(b" ") == _folder.erased_line(n):
+        if line.startswith(b'{"erased"') and line.rstrip(b" ") == _folder.erased_line(n):
             self._done.erased.append(n)
         elif not is_committed(line, n, commitment):
             self._find("personal", n, "its personal part is not the one it was written with")
@@ -230,11 +226,15 @@ class _Apart:
         self._next = next(self._parts, None)
 
 
-def _last_of_each(lines: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[int, bytes]]:
+def _last_of_each(lines: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
     """The last line for each number; -1 for what cannot be read."""
-    numbered = (
-        (number if is_whole and (number := _folder.number(line)) is not None else -1, line)
-        for line, is_whole in lines
-    )
-    for _, group in groupby(numbered, key=lambda pair: pair[0]):
-        yield deque(group, maxlen=1)[0]
+    held: tuple[int, bytes] | None = None
+    for line in lines:
+        number = _folder.number(line) if line.endswith(b"\n") else None
+        if number is None:
+            number = -1
+        if held is not None and held[0] != number:
+            yield held
+        held = number, line.removesuffix(b"\n")
+    if held is not None:
+        yield held

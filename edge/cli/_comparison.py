@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from edge.oversight.comparison import LEAST_PUBLIC, Compared, Factor, Level
+from edge.oversight.comparison import Compared, Factor, Level
 from edge.oversight.measures import Interval
+from edge.oversight.table import LEAST_PUBLIC
 
 
 def print_factors(factors: Sequence[Factor], label: str, margin: float, *, is_public: bool) -> None:

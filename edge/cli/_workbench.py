@@ -103,6 +103,13 @@ def arguments(actions: Any) -> None:
     quantising.add_argument(
         "--pictures", type=_positive, default=N_CALIBRATION, metavar="N", help="how many to use"
     )
+    quantising.add_argument(
+        "--weight-bits",
+        type=int,
+        choices=(7, 8),
+        default=8,
+        help="7 for processors without VNNI, where openvino misreads 8 (default: 8)",
+    )
     add_into(quantising)
     quantising.set_defaults(act=_quantise)
 
@@ -284,14 +291,16 @@ def _quantise(args: argparse.Namespace) -> int:
             detector = engine.detector()
             return [detector.detect(frame) for frame in frames[:n_pictures]]
 
-    made = quantise(weights, engines.tensors(args.name, models, frames), look, _say)
+    calibration = engines.tensors(args.name, models, frames)
+    made = quantise(weights, calibration, look, _say, args.weight_bits)
     path = engines.install(
         made.model,
         card,
         into_of(args),
         suffix="int8",
         sha256=models.digest(weights),
-        how=f"edge model quantise, {engines.software('onnxruntime')}, {len(frames)} pictures; of "
+        how=f"edge model quantise, {engines.software('onnxruntime')}, {len(frames)} pictures, "
+        f"weights of {args.weight_bits} bits; of "
         f"{made.n_layers} convolutions these stay in float: {', '.join(made.in_float) or 'none'}",
     )
     _advise(path, args.images)

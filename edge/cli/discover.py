@@ -44,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
     """Ask, and list."""
     if not 0.1 <= args.seconds <= 60.0:
         raise InputError(f"--seconds {args.seconds:g}: expected 0.1 to 60")
-    address = MULTICAST if args.address is None else _address(args.address)
-    login = None if args.user is None else Login(args.user, _password(args.user))
+    address = MULTICAST if args.address is None else onvif_address(args.address)
+    login = None if args.user is None else Login(args.user, password_of(args.user))
     cameras, n_unread = discover(address, args.seconds)
     if login is not None:
         with ThreadPoolExecutor(16) as pool:
@@ -75,14 +75,15 @@ def _show(camera: Camera) -> None:
             print(f"  {name:9} {value}")
 
 
-def _address(text: str) -> tuple[str, int]:
+def onvif_address(text: str) -> tuple[str, int]:
+    """Host and port of `--address`, the port WS-Discovery's where none is given."""
     host, _, port = text.partition(":")
     if not host or not (port or "3702").isdecimal() or not 0 < int(port or 3702) < 1 << 16:
         raise InputError(f"--address {text}: expected HOST or HOST:PORT")
     return host, int(port or 3702)
 
 
-def _password(user: str) -> str:
+def password_of(user: str) -> str:
     """Of the environment, or typed; never an argument, which everybody on the box could read."""
     if PASSWORD in os.environ:
         return os.environ[PASSWORD]

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edge.audit import FOLDER as AUDIT
-from edge.audit import leave
+from edge.audit import excerpt, is_signed, leave
 from edge.cli import FAILED, FINE
 from edge.cli._storage import STORAGE, add_storage
 from edge.config import Config, load
 from edge.config.problem import any_of
-from edge.errors import InputError
+from edge.errors import AuditError, InputError
 from edge.evidence.courier import Courier
-from edge.evidence.export import Request, export
-from edge.evidence.export_check import check
+from edge.evidence.export import Audit, Request, export
+from edge.evidence.export_check import HEAD, KEYS, Export, check, proven
 from edge.evidence.holds import is_held
 from edge.evidence.item import Item
 from edge.evidence.sealed import Key
@@ -175,10 +175,19 @@ def _verify(args: argparse.Namespace) -> int:
         if not args.export.exists():
             raise InputError(f"{args.export}: there is no such export")
         problems, digest = check(args.export)
+        remarks = proven(args.export)
+        if remarks and not problems:
+            remarks[-1], is_wrong = _signature(args.export, remarks[-1])
+            problems += [remarks[-1]] if is_wrong else []
         _print(
             args,
-            {"problems": problems, "digest": digest},
-            [*problems, _verdict(len(problems)), f"digest of the list: {digest or 'none'}"],
+            {"problems": problems, "digest": digest, "audit": remarks},
+            [
+                *problems,
+                _verdict(len(problems)),
+                *(f"audit log: {remark}" for remark in remarks),
+                f"digest of the list: {digest or 'none'}",
+            ],
         )
         return FAILED if problems else FINE
     vault = _vault(args)
@@ -200,10 +209,11 @@ def _open(args: argparse.Namespace) -> int:
         raise InputError(f"{args.out} exists already")
     if fault := vault.fault(found[0]):
         raise InputError(fault)
+    # Before a byte is handed out: what cannot be recorded is not shown.
+    vault.record("evidence.viewed", {"ref": args.ref, "who": args.who, "why": args.why})
     with args.out.open("xb") as out:
         for chunk in vault.open(found[0]):
             out.write(chunk)
-    vault.record("evidence.viewed", {"ref": args.ref, "who": args.who, "why": args.why})
     _print(args, {"path": str(args.out)}, [f"{args.out}: {found[0].sidecar.bytes} bytes"])
     return FINE
 
@@ -214,7 +224,9 @@ def _export(args: argparse.Namespace) -> int:
     ids = {id_ for item in chosen for id_ in (item.sidecar.event, item.sidecar.incident)}
     outbox = vault.folder.parent / "outbox.db"
     request = Request(args.who, args.why, datetime.now(timezone.utc))
-    done = export(vault, chosen, args.out, request, events=kept_events(outbox, ids))
+    audit = _audit(vault, chosen, ids)
+    events = kept_events(outbox, ids)
+    done = export(vault, chosen, args.out, request, events=events, audit=audit)
     _print(
         args,
         {
@@ -230,6 +242,34 @@ def _export(args: argparse.Namespace) -> int:
         ],
     )
     return FAILED if done.left_out else FINE
+
+
+def _audit(vault: Vault, chosen: Sequence[Item], ids: Iterable[str]) -> Audit:
+    """What the audit log says of what was chosen; a log that is damaged keeps nobody from it."""
+    refs = [item.sidecar.ref for item in chosen]
+    since = min((item.sidecar.begin for item in chosen), default=datetime.now(timezone.utc))
+    try:
+        found = excerpt(vault.folder.parent / AUDIT, [*ids, *refs], since)
+    except InputError:
+        return Audit(trouble="this box has no audit log")
+    except AuditError as exc:
+        return Audit(trouble=f"it cannot be read: {exc}")
+    return Audit(found.lines, found.head, found.keys)
+
+
+def _signature(place: Path, unchecked: str) -> tuple[str, bool]:
+    """What is to be said of who signed an export's checkpoint, and whether it is wrong."""
+    export = Export(place)
+    if HEAD not in export.names or not (note := export.read(HEAD)):
+        return unchecked, False
+    try:
+        key = is_signed(note.decode(), export.read(KEYS).decode())
+    except ValueError as exc:
+        return f"{HEAD} or {KEYS}: {exc}", True
+    if key is None:
+        return f"{HEAD}: signed by none of {KEYS}", True
+    said = f"{HEAD} is signed by {key}: compare that with the key noted when the box was set up"
+    return said, False
 
 
 def _send(args: argparse.Namespace) -> int:

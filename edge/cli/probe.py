@@ -6,17 +6,12 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 
 from edge.cli import FINE
 from edge.errors import InputError
 from edge.files import write_atomically
-from edge.options import kinds
-from edge.site.probe import Findings, advice, probe
+from edge.site.probe import Findings, advice, probe, source_of
 from edge.snapshot import jpeg
-from edge.sources import SourceOptions
 
 HELP = "open a stream; say codec, size, fps, keyframes, loss and clock, and what to change"
 EXAMPLE = "edge probe rtsp://user:password@192.168.1.20/stream1 --snapshot camera.jpg"
@@ -43,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """Look, and say."""
     if not 1.0 <= args.seconds <= 3600.0:
         raise InputError(f"--seconds {args.seconds:g}: expected 1 to 3600")
-    found, picture = probe(_options(args.url, args.transport), args.seconds)
+    found, picture = probe(source_of(args.url, args.transport), args.seconds)
     if args.snapshot is not None:
         coded, _ = jpeg(picture, MAX_JPEG_BYTES)
         try:
@@ -79,27 +74,3 @@ def _lines(found: Findings) -> list[tuple[str, str]]:
         ("gaps", f"{found.n_late}; packets at most {found.jitter_ms:.0f} ms late (95 %)"),
         ("clock", found.clock),
     ]
-
-
-def _options(url: str, transport: str) -> SourceOptions:
-    """The options of a camera file for this address.
-
-    Raises:
-        InputError: It is no address and no file; says no part of it that may be a password.
-    """
-    scheme, has_scheme, _ = url.partition("://")
-    made: dict[str, Any]
-    if not has_scheme:
-        if not Path(url).is_file():
-            raise InputError(f"{url}: no such recording; expected one, or rtsp://host/path")
-        made = {"kind": "file", "path": Path(url), "realtime": False}
-    elif scheme in ("http", "https"):
-        made = {"kind": "http", "url": url}
-    else:
-        made = {"kind": "rtsp", "url": url, "transport": transport}
-    try:
-        options: SourceOptions = kinds("edge.sources")[made["kind"]].model_validate(made)  # type: ignore[assignment]
-    except ValidationError as exc:
-        words = exc.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
-        raise InputError(f"URL: {words}") from None
-    return options

@@ -66,7 +66,15 @@ def add_broker(parser: argparse.ArgumentParser) -> None:
         help="take broker and login from a box's folder",
     )
     parser.add_argument("--root", help="first level of every topic (default cctv)")
-    login = parser.add_argument_group("login")
+    add_login(parser, "login")
+    parser.add_argument(
+        "--insecure", action="store_true", help="accept mqtt:// to another machine, in clear text"
+    )
+
+
+def add_login(parser: argparse.ArgumentParser, title: str) -> None:
+    """Add what says who listens."""
+    login = parser.add_argument_group(title)
     login.add_argument(
         "--username", help=f"its password is read from {PASSWORD}, --password-file, or asked for"
     )
@@ -74,9 +82,6 @@ def add_broker(parser: argparse.ArgumentParser) -> None:
     login.add_argument("--ca-file", type=Path, metavar="FILE", help="who may vouch for the broker")
     login.add_argument("--cert-file", type=Path, metavar="FILE", help="certificate to show")
     login.add_argument("--key-file", type=Path, metavar="FILE", help="its private key")
-    login.add_argument(
-        "--insecure", action="store_true", help="accept mqtt:// to another machine, in clear text"
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -182,7 +187,7 @@ def broker_of(args: argparse.Namespace) -> tuple[Options, Path]:
         "root": args.root or "cctv",
         "insecure": args.insecure,
         "username": args.username,
-        "password": _password(args),
+        "password": password_of(args),
         **{name: getattr(args, name) for name in ("ca_file", "cert_file", "key_file")},
     }
     try:
@@ -194,7 +199,8 @@ def broker_of(args: argparse.Namespace) -> tuple[Options, Path]:
         raise InputError(f"URL: {hint.replace('`insecure: true`', '--insecure')}") from None
 
 
-def _password(args: argparse.Namespace) -> str | None:
+def password_of(args: argparse.Namespace) -> str | None:
+    """Of the file, the environment, or typed; None without a user."""
     if args.username is None:
         return None
     if args.password_file is not None:

@@ -129,7 +129,7 @@ class Box(Protocol):
     def arm(self, camera: str, rule: str, by: Caller) -> RuleState:
         """Let a rule's events out again; gives its state."""
 
-    def reload(self) -> str:
+    def reload(self, by: Caller) -> str:
         """Read the configuration again; gives the short hash of the one in force."""
 
     def replay(self, start: int | datetime) -> Replay:

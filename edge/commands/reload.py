@@ -18,6 +18,6 @@ class Result(commands.Result):
     config: str = Field(description="Short hash of the configuration, as in every event.")
 
 
-def run(request: Request, caller: Caller, box: Box) -> Result:  # noqa: ARG001 - as every verb
+def run(request: Request, caller: Caller, box: Box) -> Result:  # noqa: ARG001 - it asks nothing
     """Read it again; one that cannot be used leaves the one in force, and the answer says why."""
-    return Result(config=box.reload())
+    return Result(config=box.reload(caller))

@@ -107,13 +107,14 @@ class _Reading(Generic[M]):
         return [*self.document.others, *by_place]
 
 
-def load(folder: Path, root: Path | None = None) -> Config:
+def load(folder: Path, root: Path | None = None, secrets: Secrets | None = None) -> Config:
     """Read and check a configuration folder.
 
     Args:
         folder: Holds `appliance.yaml`, `cameras/*.yaml` and, where `!secret` is used,
             `secrets.yaml`. Relative paths in the files are relative to it.
         root: The folder to take for it, secrets included, where `folder` is a copy.
+        secrets: What references stand for, where that is not what the folder says.
 
     Returns:
         The configuration, without the cameras whose files cannot be used.
@@ -122,7 +123,7 @@ def load(folder: Path, root: Path | None = None) -> Config:
         ConfigUnusable: There is no usable `appliance.yaml`. Carries the problems of all files.
     """
     root = root or folder
-    secrets = Secrets(root)
+    secrets = secrets or Secrets(root)
     appliance = _read(folder / "appliance.yaml", Appliance, secrets)
     cameras = [_camera(file, appliance.document, secrets) for file in camera_files(folder)]
 

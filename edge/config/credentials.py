@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -15,8 +16,25 @@ import yaml
 from edge.config.problem import Finding, Problem, suggest
 
 FILE = "secrets.yaml"
+INSTALLED, OF_THE_SERVICE = Path("/etc/edge"), Path("/run/credentials/edge.service")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def credential_folders(folder: Path, environment: Mapping[str, str]) -> list[Path]:
+    """Where systemd credentials are: what the service was given, or else what it would be given.
+
+    A command beside the service finds what install.sh hands to it, if root runs it, and what it
+    has while it runs, if its own user does.
+
+    Args:
+        folder: The configuration's.
+        environment: Of this process.
+    """
+    given = environment.get("CREDENTIALS_DIRECTORY")
+    if given:
+        return [Path(given)]
+    return [folder / "credentials", *([OF_THE_SERVICE] if folder == INSTALLED else [])]
 
 
 class Secrets:
@@ -31,6 +49,7 @@ class Secrets:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / FILE
+        self._folders = credential_folders(folder, os.environ)
         self._known: dict[str, str] | None = None
         self.problem: Problem | None = None
 
@@ -50,13 +69,12 @@ class Secrets:
                 f"'{name}' cannot be the name of a secret",
                 "write `!secret mqtt_password`: letters, digits, '_', '.' and '-'",
             )
-        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-        if credentials:
+        for folder in self._folders:
             try:
-                return (Path(credentials) / name).read_text("utf-8").rstrip("\r\n")
-            except FileNotFoundError:
-                pass
+                return (folder / name).read_text("utf-8").rstrip("\r\n")
             except (OSError, UnicodeDecodeError) as why:
+                if isinstance(why, FileNotFoundError) or folder is not self._folders[-1]:
+                    continue
                 reason = why.strerror if isinstance(why, OSError) else "it is not UTF-8 text"
                 return Finding((), f"the credential '{name}' cannot be read: {reason}")
         known = self._from_file()

@@ -86,6 +86,30 @@ def described(camera: Camera) -> list[str]:
     return lines
 
 
+def detail(camera: Camera) -> list[tuple[str, str, float, float]]:
+    """How many pixels a metre has in each zone and on each line.
+
+    Args:
+        camera: Without errors.
+
+    Returns:
+        `zone` or `line`, its name, least and most pixels a metre, 0 at and above the horizon; both
+        NaN where the camera is not calibrated.
+    """
+    shapes = [
+        *(("zone", name, shape) for name, shape in camera.zones.items()),
+        *(("line", name, shape) for name, shape in camera.lines.items()),
+    ]
+    if camera.calibration is None:
+        return [(kind, name, float("nan"), float("nan")) for kind, name, _ in shapes]
+    ground, size_wh = camera.calibration.build(), camera.calibration.size
+    return [
+        (kind, name, float(figures.min()), float(figures.max()))
+        for kind, name, shape in shapes
+        for figures in [_figures(ground, shape, size_wh)]
+    ]
+
+
 def _check_detail(
     camera: Camera, i: int, rule: RuleOptions, ground: Ground, size_wh: tuple[int, int]
 ) -> Iterator[Finding]:

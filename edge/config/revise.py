@@ -127,8 +127,8 @@ def revised(folder: Path, now: Written, draft: Mapping[str, Any]) -> bytes:
     return content
 
 
-def tried(folder: Path, file: Path, content: bytes) -> Config:
-    """The configuration, were one of its files other than it is.
+def tried(folder: Path, file: Path, content: bytes, secrets: Secrets | None = None) -> Config:
+    """The configuration, were one of its files other than it is, or one more.
 
     Raises:
         ConfigUnusable: It could not be used at all; problems name the files as they are on disk.
@@ -136,12 +136,12 @@ def tried(folder: Path, file: Path, content: bytes) -> Config:
     with tempfile.TemporaryDirectory(prefix="edge-config-") as name:
         copy = Path(name)
         (copy / "cameras").mkdir()
-        for there in files(folder):
+        for there in {*files(folder), file}:
             same = there.resolve() == file.resolve()
             place = copy / there.relative_to(folder)
             place.write_bytes(content if same else there.read_bytes())
         try:
-            config = load(copy, root=folder)
+            config = load(copy, root=folder, secrets=secrets)
         except ConfigUnusable as why:
             raise ConfigUnusable([_at_home(p, copy, folder) for p in why.problems]) from None
         return replace(

@@ -8,6 +8,7 @@ files stays as it is. The secrets are on disk before a file names them.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,22 +70,23 @@ def seal(folder: Path) -> list[Sealed]:
                 why = "part of it is a reference; put the whole address into secrets.yaml by hand"
                 found.append(Sealed(file, _dotted(path), why_not=why))
                 continue
-            name = _name(file, path, {*known, *new})
+            name = secret_name(file, path, {*known, *new})
             new[name] = document.marks[path].text
             places[path] = f"!secret {name}"
             found.append(Sealed(file, _dotted(path), name))
         edited[file] = replaced(text, places)
     try:
         if new:
-            _append(folder / FILE, new)
+            append(folder / FILE, new)
         for file, text in edited.items():
-            write_atomically(file, text.encode(), mode=file.stat().st_mode & 0o777)
+            mode = file.stat().st_mode & 0o777
+            write_atomically(file, text.encode(), mode=mode, owner=file)
     except OSError as why:
         raise ConfigError(f"{why.filename or folder}: {why.strerror}; check its owner") from why
     return found
 
 
-def _name(file: Path, path: KeyPath, taken: set[str]) -> str:
+def secret_name(file: Path, path: KeyPath, taken: set[str]) -> str:
     """Such as `mqtt.password` or `high-street-north.source.url`."""
     parts = [] if file.name == "appliance.yaml" else [file.stem]
     name = ".".join([*parts, *map(str, path)])
@@ -96,13 +98,24 @@ def _name(file: Path, path: KeyPath, taken: set[str]) -> str:
     return unique
 
 
-def _append(file: Path, new: dict[str, str]) -> None:
+def append(file: Path, new: Mapping[str, str], owner: Path | None = None) -> None:
+    """Write more secrets down; what root writes stays readable by the service.
+
+    Args:
+        file: `secrets.yaml`; made where there is none.
+        new: Values by names that it does not have.
+        owner: Whose a new file is; see `edge.files.write_atomically`.
+
+    Raises:
+        OSError: It could not be written, and is as it was.
+    """
     before = file.read_text("utf-8") if file.exists() else ""
     if before and not before.endswith("\n"):
         before += "\n"
     # A JSON text is a YAML text in double quotes: any character may be in a password.
     lines = "".join(f"{name}: {json.dumps(value)}\n" for name, value in new.items())
-    write_atomically(file, (before + lines).encode(), mode=0o600)
+    kept = file if file.exists() else owner
+    write_atomically(file, (before + lines).encode(), mode=0o600, owner=kept)
 
 
 def _dotted(path: KeyPath) -> str:

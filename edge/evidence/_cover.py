@@ -23,6 +23,7 @@ pre { background: #f2f2f2; padding: 0.6rem 1rem; white-space: pre-wrap }
 @media print { body { margin: 0; max-width: none; font-size: 11pt } video { display: none } }
 """
 _WHAT = {"clip": "Clip", "snapshot": "Picture, as shown", "clean": "Picture, without drawing"}
+_ORDER = {"snapshot": 0, "clip": 1, "clean": 2}
 _MASKING = {
     "none": "the camera has no privacy mask",
     "black": "privacy masks were black before the picture was made",
@@ -61,7 +62,8 @@ def page(items: Sequence[tuple[str, Sidecar]], manifest: Mapping[str, Any]) -> s
         if left_out
         else ""
     )
-    body = "".join(_article(place, sidecar) for place, sidecar in items)
+    told = sorted(items, key=lambda item: (item[1].incident, item[1].event, _ORDER[item[1].media]))
+    body = "".join(_article(place, sidecar) for place, sidecar in told)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Evidence {escape(first.site)}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -76,6 +78,10 @@ sha256sum -c SHA256SUMS</pre>
 <p><code>verify.py</code> needs Python and nothing else. It names every file that was changed, is
 missing or was added, and prints the digest of the list: compare that with the one noted when the
 export was made, for whoever changes a file and the list with it cannot change that note.</p>
+<p>Where <code>audit.jsonl</code> is here, each of its records has the proof that it is in the box's
+audit log, whose signed state is <code>audit-checkpoint.txt</code>; <code>verify.py</code>
+checks these, and compares media and events with them. It cannot check the signature:
+<code>edge evidence verify</code> does that.</p>
 <p>Times are UTC; each is right to within the figure beside it.</p>
 <h2>What is in it</h2>
 {body}

@@ -1,8 +1,8 @@
 """Export: some evidence as one folder or zip that proves itself to whoever gets it.
 
 Boundary: reads the vault and writes the bundle. Media leave as they were made, decrypted, each
-hashed again on its way. Events and the audit excerpt come in; what was not given is said in the
-bundle, never left out silently.
+hashed again on its way. Events and what the audit log says come in; what was not given is said in
+the bundle, never left out silently.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import hashlib
 import json
 import shutil
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from edge import __version__
 from edge.errors import EvidenceError, EvidenceInvalid, InputError
@@ -27,8 +27,25 @@ from edge.evidence.vault import Vault
 
 NO_AUDIT = "AUDIT NOT PROVIDED"
 
-Audit: TypeAlias = Callable[[datetime, datetime], Iterable[bytes]]
-"""Lines of the audit log from one time to another, as they stand there."""
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What the audit log says of what is exported.
+
+    Attributes:
+        lines: Records with their proofs, JSON each; see docs/vault.md.
+        head: The signed checkpoint that the proofs lead to.
+        keys: Who signs checkpoints.
+        trouble: Why there is none of it; empty where there is.
+    """
+
+    lines: tuple[bytes, ...] = ()
+    head: str = ""
+    keys: str = ""
+    trouble: str = ""
+
+
+NOT_ASKED = Audit(trouble="the log was not asked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +87,7 @@ class _Given:
     request: Request
     left_out: tuple[str, ...]
     events: tuple[bytes, ...]
-    audit: Audit | None
+    audit: Audit
 
 
 class _Bundle(Protocol):
@@ -123,7 +140,7 @@ def export(
     request: Request,
     *,
     events: Iterable[bytes] = (),
-    audit: Audit | None = None,
+    audit: Audit = NOT_ASKED,
 ) -> Exported:
     """Write evidence as one folder, or one zip where `out` ends in `.zip`.
 
@@ -134,8 +151,7 @@ def export(
         request: Who asked, and why.
         events: Event messages that are still kept, UTF-8 JSON each. For an event without one, a
             line is made from the sidecar and says so.
-        audit: Gives the audit log's lines of that time; without, the bundle says that none were
-            provided.
+        audit: What the audit log says; without, the bundle says that nothing was provided.
 
     Returns:
         Where it is, its digest, and what was left out.
@@ -201,11 +217,13 @@ def _fill(
     sidecars = [item.sidecar for item in items]
     lines, n_rebuilt = _events(sidecars, given.events)
     put("events.jsonl", lines)
-    if given.audit is None:
-        put("audit.txt", [f"{NO_AUDIT}\n".encode()])
+    audit = given.audit
+    if audit.trouble:
+        put("audit.txt", [f"{NO_AUDIT}: {audit.trouble}\n".encode()])
     else:
-        begin, end = min(s.begin for s in sidecars), max(s.end for s in sidecars)
-        put("audit.jsonl", (line.rstrip(b"\n") + b"\n" for line in given.audit(begin, end)))
+        put(export_check.RECORDS, (line + b"\n" for line in audit.lines))
+        put(export_check.HEAD, [audit.head.encode()])
+        put(export_check.KEYS, [audit.keys.encode()])
     manifest = {
         "v": 1,
         "made_at": given.request.at.isoformat(timespec="seconds"),
@@ -213,7 +231,9 @@ def _fill(
         "why": given.request.why,
         "software": __version__,
         "events": {"kept": len(lines) - n_rebuilt, "made_from_sidecars": n_rebuilt},
-        "audit": NO_AUDIT if given.audit is None else "audit.jsonl",
+        "audit": f"{NO_AUDIT}: {audit.trouble}"
+        if audit.trouble
+        else f"{export_check.RECORDS}: {len(audit.lines)} records",
         "items": [json.loads(sidecar.to_json()) for sidecar in sidecars],
         "left_out": list(given.left_out),
     }

@@ -80,7 +80,7 @@ class Policy(Options):
         Literal["withhold", "reencode"],
         Field(
             description="Clips of a camera that has privacy masks: none is made (`withhold`), or "
-            "the pictures are decoded, masked and coded again (`reencode`), for about half a core "
+            "the pictures are decoded, masked and coded again (`reencode`), for 0.4 of a core "
             "at 1080p while it lasts.",
             examples=["withhold"],
         ),

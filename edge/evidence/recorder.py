@@ -26,6 +26,7 @@ from edge.evidence.clip import Clip
 from edge.evidence.sidecar import Media, Sidecar, folder, write
 from edge.evidence.vault import Record, unrecorded
 from edge.frame import Frame
+from edge.jpeg import as_jfif
 from edge.message import EventMessage, Evidence
 from edge.redaction import people
 
@@ -41,7 +42,7 @@ MOST_CLIPS = 32
 """Clips being copied at a time. 32 of 4 Mbit/s are 16 MB/s, which an SD card just takes."""
 
 MOST_MASKED = 2
-"""Clips being coded again at a time; one takes half a core at 1080p."""
+"""Clips being coded again at a time; one takes 0.4 of a core at 1080p."""
 
 Report = Callable[[EventMessage, Sequence[Evidence], str], None]
 """Adds files, or a reason, to an event that was sent; may raise `SinkError`."""
@@ -200,6 +201,7 @@ class Recorder:
         how = case.policy.redaction
         whole = np.array([[0, 0, *frame.size_wh]], np.float32)
         hidden = whole if detections is None else people(detections)
+        frame = as_jfif(frame)
         try:
             sidecars = [
                 self._keep(

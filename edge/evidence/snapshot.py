@@ -1,19 +1,27 @@
-"""Snapshot: the deciding picture, once for people and once clean. Pure."""
+"""Snapshot: the deciding picture, once for people and once clean. Pure.
+
+Both are made of the planes: redaction and marks go into a copy of them, and no RGB picture is ever
+made. Whoever wants both gives them `as_jfif` and has the colours changed once.
+"""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-from edge.annotate import SKY, YELLOW, bgr, write
 from edge.detections import Boxes
-from edge.errors import EvidenceUnmade
-from edge.frame import Frame
+from edge.frame import Frame, Plane
+from edge.jpeg import as_jfif, coded
 from edge.message import EventMessage
 from edge.redaction import Redaction, redacted
 
 QUALITY = 85
 """160 kB at 1080p; 90 is 203 kB for nothing that can be seen."""
+
+# Luma and both colour differences, as JPEG has them; the colours of edge/annotate.py.
+SKY, YELLOW, BLACK = (158, 170, 77), (213, 45, 147), (0, 128, 128)
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def annotated(frame: Frame, people: Boxes, how: Redaction, event: EventMessage) -> bytes:
@@ -28,19 +36,7 @@ def annotated(frame: Frame, people: Boxes, how: Redaction, event: EventMessage) 
     Raises:
         EvidenceUnmade: It cannot be coded.
     """
-    image = bgr(redacted(frame, people, how))
-    height, width = image.shape[:2]
-    unit = max(1, round(height / 360))
-    for seen in event.objects or ():
-        x, y, w, h = np.asarray(seen.box) * (width, height, width, height)
-        corner, opposite = (round(x), round(y)), (round(x + w), round(y + h))
-        cv2.rectangle(image, corner, opposite, SKY, unit)
-        text = f"{seen.label} {seen.confidence:.2f}"
-        write(image, text, (corner[0], corner[1] - 4 * unit), unit, SKY)
-    at = f"{event.at:%Y-%m-%d %H:%M:%S} UTC +/- {event.clock_ms} ms"
-    words = (event.camera, event.rule or "", event.kind, event.where or "", at)
-    write(image, " ".join(filter(None, words)), (6 * unit, height - 6 * unit), unit, YELLOW)
-    return _jpeg(image)
+    return coded(_marked(redacted(as_jfif(frame), people, how), event), QUALITY)
 
 
 def clean(frame: Frame) -> bytes:
@@ -49,11 +45,52 @@ def clean(frame: Frame) -> bytes:
     Raises:
         EvidenceUnmade: It cannot be coded.
     """
-    return _jpeg(bgr(frame))
+    return coded(frame, QUALITY)
 
 
-def _jpeg(image: cv2.typing.MatLike) -> bytes:
-    is_coded, coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    if not is_coded:
-        raise EvidenceUnmade(f"a picture of {image.shape} cannot be coded as JPEG")
-    return coded.tobytes()
+def _marked(frame: Frame, event: EventMessage) -> Frame:
+    """A copy with boxes and words in it."""
+    width, height = frame.size_wh
+    unit = max(1, round(height / 360))
+    planes = [np.array(plane) for plane in (frame.y, frame.u, frame.v)]
+    for seen in event.objects or ():
+        x, y, w, h = np.asarray(seen.box) * (width, height, width, height)
+        _box(planes, (x, y, x + w, y + h), unit)
+        _words(planes, f"{seen.label} {seen.confidence:.2f}", (x, y - 4 * unit), unit, SKY)
+    at = f"{event.at:%Y-%m-%d %H:%M:%S} UTC +/- {event.clock_ms} ms"
+    words = (event.camera, event.rule or "", event.kind, event.where or "", at)
+    caption = " ".join(filter(None, words))
+    _words(planes, caption, (6 * unit, height - 6 * unit), unit, YELLOW)
+    luma, u, v = planes
+    return Frame(frame.stamp, luma, u, v, frame.colour)
+
+
+def _box(planes: list[Plane], edges: tuple[float, float, float, float], unit: int) -> None:
+    for index, plane in enumerate(planes):
+        left, top, right, bottom = (round(edge / (2 if index else 1)) for edge in edges)
+        thickness = max(1, round(unit / (2 if index else 1)))
+        cv2.rectangle(plane, (left, top), (right, bottom), (SKY[index],), thickness)
+
+
+def _words(
+    planes: list[Plane], text: str, at: tuple[float, float], unit: int, ink: tuple[int, int, int]
+) -> None:
+    """Write a line on a dark plate, moved into the picture.
+
+    Args:
+        planes: Changed.
+        text: ASCII.
+        at: Left end of the base line, in pixels.
+        unit: Size; 1 for a picture 360 pixels high.
+        ink: The letters'.
+    """
+    (width, height), below = cv2.getTextSize(text, _FONT, 0.38 * unit, unit)
+    x, y = max(at[0], 2 * unit), max(at[1], height + 2 * unit)
+    for index, plane in enumerate(planes):
+        by = 2 if index else 1
+        corner = (round((x - unit) / by), round((y - height - unit) / by))
+        opposite = (round((x + width + unit) / by), round((y + below) / by))
+        cv2.rectangle(plane, corner, opposite, (BLACK[index],), cv2.FILLED)
+        thickness = max(1, round(unit / by))
+        start = (round(x / by), round(y / by))
+        cv2.putText(plane, text, start, _FONT, 0.38 * unit / by, (ink[index],), thickness)

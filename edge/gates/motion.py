@@ -120,6 +120,8 @@ class Motion:
 
     def _is_moving(self, frame: Frame, *, is_empty: bool, is_final: bool) -> bool:
         pts = frame.stamp.pts
+        if pts == self._pts:  # a keyframe that was found still comes again to be looked at
+            return self._was_moving
         luma = shrunk(frame.y, WIDTH_PX)
         if self._background is None or self._background.shape != luma.shape:
             # Looked at, and no movement yet: 32 cameras that all linger at the start are 512 looks
@@ -128,8 +130,6 @@ class Motion:
             self._pts, self._was_moving = pts, False
             self._busy_at, self._looked_at = pts, float("-inf")
             return False
-        if pts == self._pts:  # a keyframe that was found still comes again to be looked at
-            return self._was_moving
         change = self._background.change(luma)
         is_moving = change.share >= self._options.changed
         if is_moving and not is_final:

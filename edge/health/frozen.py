@@ -9,7 +9,7 @@ that is still there, to the noise, a minute later. A clock burnt into a frozen p
 from __future__ import annotations
 
 import math
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from edge.event import Kind
 from edge.frame import Frame, Plane
 
 _Level = TypeVar("_Level", bound=np.generic)
+Blocks: TypeAlias = NDArray[np.bool_]
 
 STILL_S = 60.0
 """For so long the same picture must have come back. Longer than the keyframe interval of any
@@ -63,6 +64,7 @@ class Frozen:
 
     def __init__(self) -> None:
         self._anchor: Plane | None = None
+        self._speaks: Blocks | None = None  # of the anchor, once it was compared with something
         self._since = 0.0
         self._same_at = 0.0
 
@@ -76,7 +78,9 @@ class Frozen:
         pts, luma = frame.stamp.pts, _sample(frame.y)
         if self._anchor is None or self._anchor.shape != luma.shape:
             return self._begin(luma, pts)
-        change = _change(self._anchor, luma)
+        if self._speaks is None:  # two thirds of a look's cost, and the anchor lasts for many
+            self._speaks = _speaks(self._anchor)
+        change = _change(self._anchor, luma, self._speaks)
         if change > OTHER or pts - self._same_at > PATIENCE_S:
             return self._begin(luma, pts)
         if change <= SAME:
@@ -86,7 +90,7 @@ class Frozen:
         return "the stream goes on, but its picture stands still"
 
     def _begin(self, luma: Plane, pts: float) -> str:
-        self._anchor = luma.copy()
+        self._anchor, self._speaks = luma.copy(), None
         self._since = self._same_at = pts
         return ""
 
@@ -98,17 +102,28 @@ def _sample(luma: Plane) -> Plane:
     return rows[: len(rows) // height * height, : luma.shape[1] // width * width]
 
 
-def _change(before: Plane, now: Plane) -> float:
+def _speaks(luma: Plane) -> Blocks:
+    """Which blocks have texture; in an even one nothing could be seen to move.
+
+    Args:
+        luma: (h, w) uint8, whole blocks; may be empty.
+
+    Returns:
+        (w / 16, h / 4) bool.
+    """
+    if not luma.size:
+        return np.zeros((0, 0), np.bool_)
+    return _by_block(luma, np.maximum) - _by_block(luma, np.minimum) > EVEN
+
+
+def _change(before: Plane, now: Plane, speaks: Blocks) -> float:
     """Levels by which `MOST_CHANGED` of the blocks differ at most; infinite where none says it.
 
     Args:
         before: (h, w) uint8, whole blocks.
         now: The same.
+        speaks: Blocks that count.
     """
-    if not before.size:
-        return math.inf
-    highest, lowest = _by_block(before, np.maximum), _by_block(before, np.minimum)
-    speaks = highest - lowest > EVEN
     if np.count_nonzero(speaks) < max(1, LEAST_BLOCKS * speaks.size):
         return math.inf
     sums = _by_block(cv2.absdiff(before, now).astype(np.uint16), np.add)[speaks]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -16,6 +17,8 @@ from cryptography.x509.oid import NameOID
 
 from edge.errors import InputError
 from edge.identity.key import Key
+
+Certificate: TypeAlias = x509.Certificate
 
 MOST_LINKS = 8
 

@@ -105,6 +105,10 @@ FAMILIES: tuple[Family, ...] = (
            ("device",)),
     Family("edge_gpu_load_ratio", "gauge", "Share of time the GPU is busy; on a Jetson."),
     Family("edge_power_watts", "gauge", "Power by rail; on a Jetson.", ("rail",)),
+    Family("edge_emc_hertz", "gauge", "Memory clock of a Jetson; where debugfs may be read."),
+    Family("edge_emc_load_ratio", "gauge", "Share of time that memory is busy; likewise."),
+    Family("edge_throttled_total", "counter",
+           "Throttling by over-current or heat since the machine's start.", ("cause",)),
     Family("edge_analysis_rate_ratio", "gauge",
            "Share of the configured rate that is analysed; below 1 the box is too hot."),
 )  # fmt: skip

@@ -117,8 +117,8 @@ def false_alarms(month: Month, *, is_public: bool) -> Table:
         "False alarms",
         {
             "camera": "Camera",
-            "share": "Share of the reviewed alerts that were false (95 %)",
-            "rate": "False alarms found, a day of watching (95 %)",
+            "share": "Share of the reviewed alerts that were false (95\u00a0%)",
+            "rate": "False alarms found, a day of watching (95\u00a0%)",
             "reviewed": "Share of the alerts that was reviewed",
         },
         rows,

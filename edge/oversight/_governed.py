@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edge.oversight._alarms import alerts_of, reviewed
+from edge.oversight._fairness import differences
 from edge.oversight.facts import Month, Told, records_of, text, when
 from edge.oversight.measures import wilson
 from edge.oversight.spans import common, hours, union
@@ -105,14 +106,15 @@ def refusals(month: Month) -> Table:
     )
 
 
-def referrals(month: Month) -> Table:
+def referrals(month: Month, *, is_public: bool) -> Table:
     return Table(
         "referrals",
         "Breaches that call for re-referral",
         {"what": "What", "figure": "Figure", "limit": "Limit"},
-        list(_breaches(month)),
+        [*_breaches(month), *differences(month, is_public=is_public)],
         "To whoever authorised the deployment. Limits are the policy's; a change of a model or a "
-        "threshold within the month is always listed.",
+        "threshold within the month is always listed, and so is a difference between annotated "
+        "groups that an evaluation has shown.",
     )
 
 

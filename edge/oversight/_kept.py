@@ -88,6 +88,7 @@ def log(month: Month) -> Table:
             "n": Figure(*_count(month, "config.applied")),
         },
         {"what": "starts of the software", "n": Figure(*_count(month, "start"))},
+        {"what": "reports made", "n": Figure(*_count(month, "report.made"))},
     ]
     return Table("log", "The log itself", {"what": "What", "n": "Number"}, rows)
 

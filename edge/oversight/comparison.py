@@ -20,9 +20,6 @@ from edge.oversight.measures import Interval
 MARGIN = 0.05
 """Smallest difference of miss rates that matters, unless somebody says otherwise."""
 
-LEAST_PUBLIC = 30
-"""Objects below which a public table shows no figure of a group."""
-
 SEED = 20261001
 """Of the bootstrap: the same annotations give the same table."""
 

@@ -21,6 +21,9 @@ BLIND = (
 DOUBTFUL = ("analysis_degraded", "clock_unsure", "events_dropped", "storage_degraded")
 """Conditions in which it watches with less than was asked for."""
 
+_LASTING = {"model.changed": "detector", "threshold.changed": "of", "model.evaluated": "sha256"}
+"""Kinds whose last record before a month still says what is so in it, each by a fact of theirs."""
+
 
 class Read(Protocol):
     """A record, as `edge.audit` reads it."""
@@ -88,7 +91,7 @@ class Month:
         outages: Conditions in which a camera, or the box, was less than it should be.
         told: The other records of the month, by kind.
         reviews: The last disposition of each event, by its id, also of later months.
-        before: The last record of each model and value before the month.
+        before: The last record of each model, value and evaluation before the month.
         n_records: In the month.
         first: Number of the first; -1 where there is none.
         last: Of the last.
@@ -204,8 +207,7 @@ class _Reader:
         self._stop(at, None)
 
     def _before(self, told: Told) -> None:
-        if told.kind in ("model.changed", "threshold.changed"):
-            key = "detector" if told.kind == "model.changed" else "of"
+        if key := _LASTING.get(told.kind):
             self._month.before[told.kind, str(told.facts.get(key))] = told
 
     def _arm(self, told: Told) -> None:

@@ -17,7 +17,7 @@ h1 { font-size: 1.7rem; line-height: 1.2; } h2 { font-size: 1.25rem; margin-top:
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left;
-  vertical-align: top; overflow-wrap: anywhere; min-width: 6rem; }
+  vertical-align: top; overflow-wrap: anywhere; min-width: 5rem; }
 th { overflow-wrap: normal; }
 thead th { background: var(--soft); }
 td.number { font-variant-numeric: tabular-nums; }
@@ -32,7 +32,9 @@ svg rect { fill: var(--bar); } svg text { fill: currentColor; font: 13px system-
 nav ul { columns: 2; }
 @media print { nav { display: none; } a { color: inherit; text-decoration: none; }
   h2 { break-after: avoid; } tr { break-inside: avoid; }
-  body { max-width: none; font-size: 10pt; } }
+  body { max-width: none; font-size: 10pt; }
+  .scroll { overflow: visible; } th, td { min-width: 0; padding: .2rem .3rem; } }
+@page { size: A4 landscape; margin: 12mm; }
 """
 
 

@@ -27,6 +27,9 @@ OUTPUT = (
     "Messages about places and moments: kind, camera, rule, time, classes and boxes of objects. No "
     "identity, no personal attribute and no picture is in a message."
 )
+SIGNATURES = 2
+"""Approvers who have signed a policy that governs; `edge.admission` asks for as many."""
+
 REVIEW = (
     "Each alert goes to a person, who decides what is done and whose finding (true, false, "
     "unclear) is counted in this report. Nothing acts or retrains by itself."
@@ -118,22 +121,24 @@ def principles(month: Month, *, is_public: bool) -> Table:
     """The twelve principles of the Surveillance Camera Code, and what the box proves of each."""
     rules = _records(month.armed)
     with_purpose = [one for one in month.armed if text(one.facts, "legal_basis")]
+    # A laboratory's policy need not be signed, and arms all the same.
+    answered = [one for one in with_purpose if int(one.facts.get("n_signatures") or 0) >= SIGNATURES]
     refused = [one.n for one in month.of("rule.refused", "model.refused")]
     due = [one.n for one in month.of("rule.due")]
-    n_rules, n_stated = (
-        len({(s.camera, s.what) for s in some}) for some in (month.armed, with_purpose)
+    n_rules, n_stated, n_answered = (
+        len({(s.camera, s.what) for s in some}) for some in (month.armed, with_purpose, answered)
     )
     access = ("evidence.viewed", "evidence.exported", "login", "command")
     proofs: list[tuple[str, Cell, str]] = [
         ("Specified purpose, legitimate aim, pressing need",
-         Figure(n_stated, rules, f"{n_stated} of {n_rules} armed rules name a purpose with a legal basis"),
+         Figure(n_stated, rules, f"{n_stated} of {n_rules} armed rules: with a purpose and its legal basis"),
          "the pressing need"),
         ("Effect on individuals and privacy, regular reviews",
          Figure(len(due), tuple(due), f"{_n(len(due), 'warning')} of a review to come; masked areas are black before anything sees the picture"),
          "the assessment itself"),
         ("Transparency, published contact point", "this report, and what the box says of itself over MQTT",
          "contact point, signage"),
-        ("Responsibility and accountability", Figure(n_stated, _records(with_purpose), f"{n_stated} of {n_rules} armed rules have an owner in a policy that two offices signed"),
+        ("Responsibility and accountability", Figure(n_answered, _records(answered), f"{n_answered} of {n_rules} armed rules: with an owner in a policy that two approvers signed"),
          "who answers for the system"),
         ("Rules, policies and procedures before use",
          Figure(len(refused), tuple(refused), f"{_n(len(refused), 'refusal')} by the policy"),

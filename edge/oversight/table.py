@@ -12,6 +12,9 @@ from typing import Any, TypeAlias
 LEAST_SHOWN = 5
 """Counts of people's affairs below this, and above 0, are not published."""
 
+LEAST_PUBLIC = 30
+"""Objects below which a public table shows no miss rate of a group or a condition."""
+
 NOT_PROVIDED = "NOT PROVIDED"
 """Where only the operator can say; text is never made up."""
 

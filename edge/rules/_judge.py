@@ -19,8 +19,8 @@ from edge.event import Direction, Phase
 from edge.rules._objects import FIRST, Seen
 
 Rows = NDArray[np.intp]
-Qualify: TypeAlias = Callable[[Rows], Mask]
-"""Which of some rows of the frame count: class, confidence, size. (K,) rows to (K,) bool."""
+Qualify: TypeAlias = Callable[[], Mask]
+"""Which rows of the frame count: class, confidence, size. (N,) bool, read-only."""
 
 WHOLE = -1
 """In place of a slot: the condition is the zone's, not one object's."""

@@ -7,6 +7,7 @@ one incident for each object that comes into a condition, begun once and always 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,10 +15,12 @@ from edge.detections import Mask, ModelRef
 from edge.event import Direction, Event, Phase, RuleState, sightings
 from edge.frame import Stamp
 from edge.rules import RuleOptions, Scene
-from edge.rules._judge import WHOLE, Judge, Pulse, Rows, Ruling
+from edge.rules._judge import WHOLE, Judge, Pulse, Ruling
 from edge.rules._objects import FIRST, Objects, Seen
 from edge.rules._schedule import Schedule
-from edge.tracks import Tracks
+from edge.tracks import Points, Tracks
+
+Limit: TypeAlias = tuple[float, float] | None
 
 OFF_DUTY = "the schedule ended"
 """Reason of an end that nobody saw because the rule went off duty."""
@@ -43,12 +46,14 @@ class Watch:
         self._camera = camera
         self._objects = objects
         self._schedule = Schedule(options.schedule, scene.location)
+        self._steps = 0
         if options.min_confidence > 0.0:
-            objects.keep_confidences()
+            self._steps = objects.watch_confidence(options.min_confidence)
         self._model: ModelRef | None = None
         self._is_wanted: Mask = np.empty(0, np.bool_)
-        self._is_picky = (
-            options.min_size or options.max_size or options.min_metres or options.max_metres
+        self._is_sized = bool(options.min_size or options.max_size)
+        self._is_measured = scene.ground is not None and bool(
+            options.min_metres or options.max_metres
         )
         self._seen: Seen | None = None
         # Keys of open incidents by slot; and for each slot whether one is open, or was withheld.
@@ -160,7 +165,7 @@ class Watch:
         ]
         rows = rows[is_begin]
         # The class is a vote and may settle, and a median rise, later than the condition began.
-        for slot in self._objects.in_order(seen.slots[rows[self._qualify(rows)]]):
+        for slot in self._objects.in_order(seen.slots[rows[self._qualify()[rows]]]):
             if self._may_speak(seen.now):
                 self._is_withheld[slot] = False
                 events.append(self._begin(slot, seen, [self._objects.last(slot)[1]]))
@@ -188,7 +193,7 @@ class Watch:
     def _pulse(self, pulse: Pulse, now: float) -> list[Event]:
         """Report a moment, unless the options leave it out."""
         tracks, row = self._objects.last(pulse.slot)
-        if not self._qualified(tracks, np.array([row]), np.array([pulse.slot]))[0]:
+        if not self._qualified(tracks, row, pulse.slot):
             return []
         if not self._may_speak(now):
             self._n_withheld += 1
@@ -261,20 +266,43 @@ class Watch:
             reason=reason,
         )
 
-    def _qualify(self, rows: Rows) -> Mask:
-        """Which of some rows of the newest frame count."""
-        assert self._seen is not None
-        return self._qualified(self._seen.tracks, rows, self._seen.slots[rows])
-
-    def _qualified(self, tracks: Tracks, rows: Rows, slots: Rows) -> Mask:
-        """Which objects count, as they were in some frame."""
-        options = self._options
-        counts: Mask = self._wanted(tracks.model)[tracks.class_id[rows]]
-        if options.min_confidence > 0.0 and len(rows):
-            counts = counts & (self._objects.confidence(slots) >= options.min_confidence)
-        if self._is_picky and len(rows):
-            counts = counts & self._fits(tracks, rows)
+    def _qualify(self) -> Mask:
+        """(N,) which objects of the newest frame count, read-only."""
+        seen, options = self._seen, self._options
+        assert seen is not None
+        tracks = seen.tracks
+        counts: Mask = seen.once(
+            ("class", options.classes), lambda: self._wanted(tracks.model)[tracks.class_id]
+        )
+        if self._steps:
+            counts = counts & seen.once(
+                ("sure", self._steps), lambda: self._objects.is_sure(seen.slots, self._steps)
+            )
+        if self._is_sized:
+            limits = (options.min_size, options.max_size)
+            counts = counts & seen.once(("size", *limits), lambda: _within(_sizes(tracks), *limits))
+        if self._is_measured:
+            limits = (options.min_metres, options.max_metres)
+            counts = counts & seen.once(
+                ("in metres", *limits), lambda: _within(self._metres(tracks), *limits)
+            )
         return counts
+
+    def _qualified(self, tracks: Tracks, row: int, slot: int) -> bool:
+        """Whether an object counts, as it was in some frame."""
+        options, one = self._options, np.array([row])
+        return bool(
+            self._wanted(tracks.model)[tracks.class_id[row]]
+            and (not self._steps or self._objects.is_sure(np.array([slot]), self._steps)[0])
+            and (
+                not self._is_sized
+                or _within(_sizes(tracks[one]), options.min_size, options.max_size)[0]
+            )
+            and (
+                not self._is_measured
+                or _within(self._metres(tracks[one]), options.min_metres, options.max_metres)[0]
+            )
+        )
 
     def _wanted(self, model: ModelRef) -> Mask:
         """Whether each class of a model passes the class filter."""
@@ -283,19 +311,32 @@ class Watch:
             self._is_wanted = np.array([self._options.applies_to(label) for label in model.labels])
         return self._is_wanted
 
-    def _fits(self, tracks: Tracks, rows: Rows) -> Mask:
-        """Whether boxes are neither too small nor too large."""
-        box = tracks.xyxy[rows].astype(np.float64)
-        pixels, options = box[:, 2:] - box[:, :2], self._options
-        limits = [(pixels / tracks.size_wh, options.min_size, options.max_size)]
-        if self._ground is not None and (options.min_metres or options.max_metres):
-            feet = tracks[rows].anchors()
-            scale = self._ground.pixels_per_metre(feet, tracks.size_wh)
-            limits.append((pixels / scale[:, None], options.min_metres, options.max_metres))
-        fits: Mask = np.ones(len(rows), np.bool_)
-        for size, least, most in limits:
-            if least is not None:
-                fits &= (size >= least).all(axis=1)
-            if most is not None:
-                fits &= (size <= most).all(axis=1)
-        return fits
+    def _metres(self, tracks: Tracks) -> Points:
+        """(N, 2) width and height in metres; NaN above the horizon. On calibrated cameras only."""
+        assert self._ground is not None
+        scale = self._ground.pixels_per_metre(tracks.anchors(), tracks.size_wh)
+        return _pixels(tracks) / scale[:, None]
+
+
+def _pixels(tracks: Tracks) -> Points:
+    """(N, 2) width and height of the boxes in pixels."""
+    box = tracks.xyxy.astype(np.float64)
+    return box[:, 2:] - box[:, :2]
+
+
+def _sizes(tracks: Tracks) -> Points:
+    """(N, 2) width and height of the boxes in fractions of the picture."""
+    return _pixels(tracks) / tracks.size_wh
+
+
+def _within(size: Points, least: Limit, most: Limit) -> Mask:
+    """(N,) whether widths and heights, (N, 2), are neither too small nor too large."""
+    wide, high = size.T
+    fits: Mask = np.ones(len(size), np.bool_)
+    if least is not None:
+        fits &= wide >= least[0]
+        fits &= high >= least[1]
+    if most is not None:
+        fits &= wide <= most[0]
+        fits &= high <= most[1]
+    return fits

@@ -9,12 +9,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from edge.detections import Mask
-from edge.geometry import Polygon
 from edge.ground import Ground
 from edge.options import Identifier, Point
 from edge.rules import RuleOptions, Scene
 from edge.rules._judge import Judge
-from edge.rules._objects import Seen
+from edge.rules._objects import Seen, Zone
 
 
 class ZoneOptions(RuleOptions):
@@ -56,14 +55,14 @@ class ZoneJudge(Judge):
     ) -> None:
         super().__init__(notes)
         self._anchor = options.anchor
-        self._polygon = _polygon(tuple(scene.zones[options.zone]))
+        self._zone = _zone(tuple(scene.zones[options.zone]))
 
     def inside(self, seen: Seen) -> Mask:
         """(N,) who is in the zone; read-only."""
-        return seen.inside(self._polygon, self._anchor)
+        return seen.inside(self._zone, self._anchor)
 
 
 @lru_cache(maxsize=256)
-def _polygon(corners: tuple[Point, ...]) -> Polygon:
+def _zone(corners: tuple[Point, ...]) -> Zone:
     """One for all rules that watch the same zone, so that they can share its answer."""
-    return Polygon(corners)
+    return Zone(corners)

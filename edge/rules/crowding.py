@@ -87,20 +87,20 @@ class Crowding(ZoneJudge):
 
     def update(self, seen: Seen, qualify: Qualify) -> Ruling:
         """Whether there is a crowd; who is part of it at its densest place."""
-        is_part = np.zeros(len(seen.slots), np.bool_)
-        rows = self.inside(seen).nonzero()[0]
-        rows = rows[qualify(rows)]
-        metres = self._ground.to_metres(seen.places(self._anchor)[rows])
-        is_there = np.isfinite(metres[:, 0])
-        rows, metres = rows[is_there], metres[is_there]
+        is_there = self.inside(seen) & qualify() & seen.on_ground(self._ground, self._anchor)
+        rows = is_there.nonzero()[0]
+        is_near = around = None
         self._most = 0
-        if len(rows):
-            apart = np.hypot(*(metres[:, None] - metres).transpose(2, 0, 1))
-            is_near = apart <= self._metres
-            around = is_near.sum(axis=1)
+        if len(rows) >= self._people:
+            x, y = seen.metres(self._ground, self._anchor)[rows].T
+            # As many as stand around each: each way is the same.
+            is_near = np.hypot(x[:, None] - x, y[:, None] - y) <= self._metres
+            around = np.add.reduce(is_near, axis=0, dtype=np.intp)
             self._most = int(around.max())
-            is_part[rows[is_near[around == self._most].any(axis=0)]] = True
         whole = self._crowd.update(seen.now, is_so=self._most >= self._people)
+        is_part = np.zeros(len(seen.slots), np.bool_)
+        if whole and is_near is not None:
+            is_part[rows[is_near[around == self._most].any(axis=0)]] = True
         return Ruling(is_part, whole=whole)
 
     def reason(self, slot: int, phase: Phase) -> str:  # noqa: ARG002 - there is only the whole

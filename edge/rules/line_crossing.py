@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from edge.event import Kind
-from edge.geometry import Place, crossing, turn
+from edge.geometry import Place, crossing
 from edge.options import Identifier, Point
 from edge.rules import RuleOptions, Scene
 from edge.rules._judge import Judge, Pulse, Qualify, Ruling
@@ -71,15 +71,19 @@ class LineCrossing(Judge):
 
     def __init__(self, options: Options, line: tuple[Point, ...]) -> None:
         # `net` are crossings to the right less those to the left, since it was last clear of the
-        # line; `sides` says for each segment of the line whether its place was right of it.
+        # line; `is_done` where that is none and it is clear; `sides` says for each segment of the
+        # line whether its place was right of it.
         super().__init__(
             [
-                ("is_known", "?"), ("was_clear", "?"), ("net", "i8"),
+                ("is_known", "?"), ("was_clear", "?"), ("is_done", "?"), ("net", "i8"),
                 ("place", "f8", 2), ("sides", "?", len(line) - 1),
             ]
         )  # fmt: skip
         self._options = options
-        self._start, self._end = np.array(line[:-1], np.float64), np.array(line[1:], np.float64)
+        start, end = np.array(line[:-1], np.float64), np.array(line[1:], np.float64)
+        # (S, 1): numpy's inner loop then runs over the objects, of which there are more.
+        self._ax, self._ay = start.T[:, :, None]
+        self._dx, self._dy = (end - start).T[:, :, None]
         self._segments = list(pairwise(line))
 
     def update(self, seen: Seen, qualify: Qualify) -> Ruling:  # noqa: ARG002 - each for itself
@@ -87,25 +91,28 @@ class LineCrossing(Judge):
         notes, slots = self.notes(seen), seen.slots
         pulses = [self._pulse(notes, slot) for slot in seen.gone if notes["was_clear"][slot]]
         places = seen.places(self._options.anchor)
-        sides = turn(self._start, self._end, places[:, None]) >= 0
-        is_other = np.bitwise_or.reduce(sides != notes["sides"][slots], axis=1)
+        x, y = places.T
+        sides = self._dx * (y - self._ay) - self._dy * (x - self._ax) >= 0  # as `turn`
+        is_other = np.bitwise_or.reduce(sides != notes["sides"][slots].T, axis=0)
         if np.count_nonzero(is_other):
             for row in is_other.nonzero()[0].tolist():
                 one = notes[slots[row]]
                 if one["is_known"]:
                     before, after = one["place"].tolist(), places[row].tolist()
                     one["net"] += sum(crossing(*ends, before, after) for ends in self._segments)
-            notes["sides"][slots] = sides
+                    one["is_done"] &= one["net"] == 0
+            notes["sides"][slots] = sides.T
         notes["is_known"][slots] = True
         notes["place"][slots] = places
-        rows = ((notes["net"][slots] != 0) | ~notes["was_clear"][slots]).nonzero()[0]
-        width, height = seen.tracks.size_wh
-        smallest = (1.0 / width, 1.0 / height)
-        for row in rows.tolist():
-            if self._is_clear(seen.boxes[row].tolist(), places[row].tolist(), smallest):
-                slot = int(slots[row])
-                notes["was_clear"][slot] = True
-                pulses.append(self._pulse(notes, slot))
+        rows = (~notes["is_done"][slots]).nonzero()[0]
+        if len(rows):
+            width, height = seen.tracks.size_wh
+            smallest = (1.0 / width, 1.0 / height)
+            boxes, at = seen.boxes[rows].tolist(), places[rows].tolist()
+            for i, slot in enumerate(slots[rows].tolist()):
+                if self._is_clear(boxes[i], at[i], smallest):
+                    notes["was_clear"][slot] = notes["is_done"][slot] = True
+                    pulses.append(self._pulse(notes, slot))
         return Ruling(pulses=[pulse for pulse in pulses if pulse is not None])
 
     def _is_clear(self, box: list[float], place: Place, smallest: tuple[float, float]) -> bool:

@@ -8,12 +8,13 @@ reported bag for a while is taken to be with it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from edge.detections import Mask
+from edge.detections import Mask, ModelRef
 from edge.event import Kind, Phase
 from edge.rules import Scene
 from edge.rules._judge import Qualify, Rows, Ruling
@@ -83,6 +84,27 @@ class Options(ZoneOptions):
         return Abandoned(self, scene)
 
 
+@dataclass(slots=True)
+class Bag:
+    """What is remembered of one object; there are few, and they are judged one by one.
+
+    Attributes:
+        owner: Number of the person it belongs to, 0 for nobody.
+        minded: When the owner was last beside it.
+        visitor: Number of somebody who stays beside it though it is not theirs.
+        came: Since when.
+        stood: Until when.
+        is_back: It ended because somebody is with it.
+    """
+
+    owner: int = 0
+    minded: float = 0.0
+    visitor: int = 0
+    came: float = 0.0
+    stood: float = 0.0
+    is_back: bool = False
+
+
 class Abandoned(ZoneJudge):
     """Says which objects were left behind; see the module's text.
 
@@ -92,101 +114,134 @@ class Abandoned(ZoneJudge):
     """
 
     def __init__(self, options: Options, scene: Scene) -> None:
-        # `owner` and `visitor` are numbers of people, 0 for nobody; `minded` is when the owner was
-        # last beside it, `came` and `stood` since when and until when the visitor is.
-        super().__init__(
-            options,
-            scene,
-            [
-                ("is_known", "?"), ("holds", "?"), ("owner", "i8"), ("minded", "f8"),
-                ("visitor", "i8"), ("came", "f8"), ("stood", "f8"), ("is_back", "?"),
-            ],
-        )  # fmt: skip
+        super().__init__(options, scene, [("holds", "?")])
         self._options = options
         self._ground = scene.ground
+        self._bags: dict[int, Bag] = {}  # by slot
+        self._model: ModelRef | None = None
+        self._owners: Mask = np.empty(0, np.bool_)
 
     def update(self, seen: Seen, qualify: Qualify) -> Ruling:
         """Which bags stand still and are minded by nobody."""
-        notes, holds = self.notes(seen), np.zeros(len(seen.slots), np.bool_)
-        rows = (self.inside(seen) | notes["holds"][seen.slots]).nonzero()[0]
-        rows = rows[qualify(rows) | notes["holds"][seen.slots[rows]]]
+        notes = self.notes(seen)
+        for slot in seen.fresh:
+            self._bags.pop(slot, None)
+        held = notes["holds"][seen.slots]
+        holds = np.zeros(len(seen.slots), np.bool_)
+        rows = ((self.inside(seen) & qualify()) | held).nonzero()[0]
         if len(rows):
-            holds[rows] = self._judge_some(notes, seen, rows)
+            holds[rows] = self._judge_some(seen, rows, held[rows].tolist())
         notes["holds"][seen.slots] = holds
         return Ruling(holds)
 
     def reason(self, slot: int, phase: Phase) -> str:
         """Whether an owner was seen, when it begins; whether one is back, when it ends."""
-        notes = self._notes[slot]
+        bag = self._bags.get(slot, Bag())
         if phase == "begin":
-            return "its owner has gone" if notes["owner"] else "nobody was seen to leave it"
-        return "somebody is with it" if notes["is_back"] else "it was moved"
+            return "its owner has gone" if bag.owner else "nobody was seen to leave it"
+        return "somebody is with it" if bag.is_back else "it was moved"
 
-    def _judge_some(self, notes: np.ndarray, seen: Seen, rows: Rows) -> Mask:
-        """Which objects of some rows are abandoned."""
-        now, slots, still_s = seen.now, seen.slots[rows], seen.still_s()[rows]
-        owners = np.array([label in self._options.owners for label in seen.tracks.model.labels])
-        people = owners[seen.tracks.class_id].nonzero()[0]
-        people = people[np.argsort(seen.numbers[people])]  # of two as near, the one seen first
-        numbers = seen.numbers[people]
-        apart = self._metres(seen, rows, people)
-        apart[rows[:, None] == people] = np.inf
-        near = apart <= self._options.owner_metres
-        is_minded = near.any(axis=1)
-        one = notes[slots]  # a copy, written back below
-        # It is carried, or has just been put down: whoever is nearest has it.
-        is_carried = (still_s < PUT_DOWN_S) | ~one["is_known"]
-        if len(people):
-            taken = is_carried & is_minded
-            one["owner"][taken] = numbers[apart.argmin(axis=1)][taken]
-        is_owned = (near & (numbers == one["owner"][:, None])).any(axis=1)
-        one["minded"][is_owned] = now
-        put_down = is_carried & ~is_minded
-        one["minded"][put_down] = now - still_s[put_down]
-        one["is_known"], one["holds"] = True, one["holds"] & ~is_carried
-        one["is_back"] &= ~is_carried
-        for i in (is_minded & ~is_owned & ~is_carried).nonzero()[0].tolist():
-            nearest_first = np.argsort(apart[i], kind="stable")[: np.count_nonzero(near[i])]
-            self._mind(one[i : i + 1], numbers[nearest_first].tolist(), numbers.tolist(), now)
-        is_left = now - one["minded"] >= self._options.seconds
-        is_left &= ~is_carried
-        one["is_back"] = np.where(one["holds"], ~is_left, one["is_back"] & ~is_left)
-        notes[slots] = one
-        is_there = seen.at_rest()[rows] & (still_s >= self._options.seconds)
-        abandoned: Mask = is_left & (one["holds"] | is_there)
-        return abandoned
+    def forget(self) -> None:
+        """Forget all objects."""
+        super().forget()
+        self._bags.clear()
 
-    @staticmethod
-    def _mind(one: np.ndarray, beside: list[int], present: list[int], now: float) -> None:
-        """Judge an object whose owner is not beside it, while somebody else is.
+    def _judge_some(self, seen: Seen, rows: Rows, held: list[bool]) -> list[bool]:
+        """Which objects of some rows are abandoned.
 
         Args:
-            one: (1,) what is remembered of it; changed.
+            seen: The frame.
+            rows: (K,) of it.
+            held: Whether each was abandoned when it was last seen.
+        """
+        people = self._people(seen)
+        numbers = seen.numbers[people].tolist()
+        apart = self._metres(seen, rows, people)
+        apart[rows[:, None] == people] = np.inf
+        is_near = apart <= self._options.owner_metres
+        slots, still_s = seen.slots[rows].tolist(), seen.still_s()[rows].tolist()
+        is_there = seen.at_rest()[rows].tolist()
+        abandoned = []
+        for i, slot in enumerate(slots):
+            near = is_near[i].nonzero()[0]
+            beside = [numbers[j] for j in near[np.argsort(apart[i, near], kind="stable")].tolist()]
+            is_left = self._is_left(slot, beside, numbers, seen.now, still_s[i], holds=held[i])
+            is_still = is_there[i] and still_s[i] >= self._options.seconds
+            abandoned.append(is_left and (held[i] or is_still))
+        return abandoned
+
+    def _is_left(
+        self,
+        slot: int,
+        beside: list[int],
+        present: list[int],
+        now: float,
+        still_s: float,
+        *,
+        holds: bool,
+    ) -> bool:
+        """Whether one object is minded by nobody.
+
+        Args:
+            slot: Which.
             beside: Numbers of people near it, the nearest first.
             present: Numbers of all people in the frame.
             now: Stream time.
+            still_s: For how long it has stood still.
+            holds: It was abandoned when it was last seen.
         """
-        if now - one["minded"][0] <= BLINK_S and one["owner"][0] not in present:
+        bag = self._bags.get(slot)
+        # It is carried, or has just been put down: whoever is nearest has it.
+        is_carried = bag is None or still_s < PUT_DOWN_S
+        if bag is None:
+            bag = self._bags[slot] = Bag()
+        if is_carried:
+            bag.is_back = False
+            if beside:
+                bag.owner, bag.minded = beside[0], now
+            else:
+                bag.minded = now - still_s
+            return False
+        if bag.owner in beside:
+            bag.minded = now
+        elif beside:
+            self._mind(bag, beside, present, now, holds=holds)
+        is_left = now - bag.minded >= self._options.seconds
+        bag.is_back = not is_left and (holds or bag.is_back)
+        return is_left
+
+    @staticmethod
+    def _mind(bag: Bag, beside: list[int], present: list[int], now: float, *, holds: bool) -> None:
+        """Judge an object whose owner is not beside it, while somebody else is; see `_is_left`."""
+        if now - bag.minded <= BLINK_S and bag.owner not in present:
             # The owner went out of sight beside it, and somebody stands there: the same person,
             # as far as anybody can tell.
-            one["owner"], one["minded"] = beside[0], now
-        elif one["holds"][0] and one["visitor"][0] in beside and now - one["stood"][0] <= BLINK_S:
-            one["stood"] = now
-            if now - one["came"][0] >= STAYS_S:
-                one["owner"], one["minded"] = one["visitor"], now
-        elif one["holds"][0] and now - one["stood"][0] > BLINK_S:
-            one["visitor"], one["came"], one["stood"] = beside[0], now, now
+            bag.owner, bag.minded = beside[0], now
+        elif holds and bag.visitor in beside and now - bag.stood <= BLINK_S:
+            bag.stood = now
+            if now - bag.came >= STAYS_S:
+                bag.owner, bag.minded = bag.visitor, now
+        elif holds and now - bag.stood > BLINK_S:
+            bag.visitor, bag.came, bag.stood = beside[0], now, now
+
+    def _people(self, seen: Seen) -> Rows:
+        """Rows of those something may belong to; of two as near, the one seen first counts."""
+        if seen.tracks.model is not self._model:
+            self._model = seen.tracks.model
+            owners = self._options.owners
+            self._owners = np.array([label in owners for label in self._model.labels])
+        people = self._owners[seen.tracks.class_id].nonzero()[0]
+        return people[np.argsort(seen.numbers[people])]
 
     def _metres(self, seen: Seen, rows: Rows, people: Rows) -> np.ndarray:
         """(rows, people) how far they are apart, about; infinite where nobody can tell."""
-        places = seen.places("bottom_center")
         if self._ground is not None:
-            metres = self._ground.to_metres(places)
+            metres = seen.metres(self._ground, "bottom_center")
             apart = metres[rows][:, None] - metres[people]
         else:
-            boxes = seen.boxes[people]
-            size = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6)
+            places, size = seen.places("bottom_center"), np.maximum(seen.sizes()[people], 1e-6)
             scale = np.array(PERSON_M) * (1.0, FORESHORTENED)
             apart = (places[rows][:, None] - places[people]) / size * scale
-        distance = np.hypot(apart[..., 0], apart[..., 1])
-        return np.where(np.isfinite(distance), distance, np.inf)
+        distance: np.ndarray = np.hypot(apart[..., 0], apart[..., 1])
+        distance[~np.isfinite(distance)] = np.inf
+        return distance

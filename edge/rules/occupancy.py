@@ -73,10 +73,9 @@ class Occupancy(ZoneJudge):
     def update(self, seen: Seen, qualify: Qualify) -> Ruling:
         """Whether there are more than allowed, and who is there."""
         counted = self.notes(seen)["counts"]
-        counted[seen.gone] = False
-        counts = self.inside(seen).copy()
-        rows = counts.nonzero()[0]
-        counts[rows] = qualify(rows)
+        if seen.gone:
+            counted[seen.gone] = False
+        counts = self.inside(seen) & qualify()
         counted[seen.slots] = counts
         self._n = int(np.count_nonzero(counted))
         if seen.now - self._shown_at >= SHOWN_S:

@@ -9,13 +9,15 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from edge.event import Kind, Phase
 from edge.rules import Scene
-from edge.rules._judge import Qualify, Ruling
+from edge.rules._judge import Qualify, Rows, Ruling
 from edge.rules._objects import Seen
 from edge.rules._zone import ZoneJudge, ZoneOptions, ground_of
+from edge.tracks import Points
 
 KMH = 3.6
 MPH = 0.621371
@@ -78,24 +80,34 @@ class Speed(ZoneJudge):
         """Who was too fast twice in a row, until slow enough twice in a row or out of the zone."""
         notes, slots = self.notes(seen), seen.slots
         is_inside = self.inside(seen)
-        metres = self._ground.to_metres(seen.places(self._anchor))
-        is_there = is_inside & np.isfinite(metres[:, 0])
-        is_timed, at = notes["is_timed"][slots], notes["at"][slots]
-        is_due = is_there & is_timed & (seen.now - at >= self._seconds)
-        for row in is_due.nonzero()[0].tolist():
-            slot, moved = slots[row], metres[row] - notes["place"][slots[row]]
-            kmh = float(np.hypot(*moved)) / (seen.now - at[row]) * KMH
-            is_over = kmh > self._limit_kmh
-            if is_over == notes["was_over"][slot]:
-                notes["holds"][slot] = is_over
-            notes["told"][slot] = min(kmh, notes["kmh"][slot])
-            notes["was_over"][slot], notes["kmh"][slot] = is_over, kmh
-        starts = is_there & (is_due | ~is_timed)
-        notes["at"][slots[starts]], notes["place"][slots[starts]] = seen.now, metres[starts]
+        metres = seen.metres(self._ground, self._anchor)
+        is_there = is_inside & seen.on_ground(self._ground, self._anchor)
+        passed_s = seen.now - notes["at"][slots]
+        goes_on = is_there & notes["is_timed"][slots]
+        due = (goes_on & (passed_s >= self._seconds)).nonzero()[0]
+        if len(due):
+            self._measure(notes, slots[due], metres[due], passed_s[due])
+        starts = (is_there ^ goes_on).nonzero()[0]
+        if len(due) or len(starts):
+            starts = np.concatenate([due, starts])
+            begun = slots[starts]
+            notes["at"][begun], notes["place"][begun] = seen.now, metres[starts]
         notes["is_timed"][slots] = is_there
         left = slots[~is_inside]
         notes["holds"][left] = notes["was_over"][left] = False
         return Ruling(notes["holds"][slots])
+
+    def _measure(
+        self, notes: NDArray[np.void], slots: Rows, metres: Points, passed_s: NDArray[np.float64]
+    ) -> None:
+        """Note how fast some were since their time began."""
+        moved = metres - notes["place"][slots]
+        kmh = np.hypot(moved[:, 0], moved[:, 1]) / passed_s * KMH
+        is_over = kmh > self._limit_kmh
+        agrees = is_over == notes["was_over"][slots]
+        notes["holds"][slots[agrees]] = is_over[agrees]
+        notes["told"][slots] = np.minimum(kmh, notes["kmh"][slots])
+        notes["was_over"][slots], notes["kmh"][slots] = is_over, kmh
 
     def reason(self, slot: int, phase: Phase) -> str:
         """How fast, when it begins."""

@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from edge.detections import Mask
 from edge.event import Kind
 from edge.geometry import distance
 from edge.options import Identifier
@@ -63,59 +64,63 @@ class WrongWay(ZoneJudge):
     """
 
     def __init__(self, options: Options, scene: Scene) -> None:
-        # `made` is the way made along the line, in box sizes, since it came in; `turned` where
-        # that was greatest, or least once it holds, and `spot` the place there.
-        super().__init__(
-            options,
-            scene,
-            [
-                ("is_in", "?"), ("holds", "?"), ("made", "f8"), ("turned", "f8"),
-                ("place", "f8", 2), ("spot", "f8", 2),
-            ],
-        )  # fmt: skip
+        # `way`: the way made along the line, in box sizes, since it came in; the same where that
+        # was greatest, or least once it holds; the place now, and the place then.
+        super().__init__(options, scene, [("is_in", "?"), ("holds", "?"), ("way", "f8", 6)])
         line = np.array(scene.lines[options.line], np.float64)
         self._start, self._end = line[:-1], line[1:]
         self._lengths = options.lengths
 
     def update(self, seen: Seen, qualify: Qualify) -> Ruling:  # noqa: ARG002 - each for itself
         """Who has travelled against the direction, and has not turned or left."""
-        notes, is_inside = self.notes(seen), self.inside(seen)
-        left = seen.slots[~is_inside]
-        notes["is_in"][left] = notes["holds"][left] = False
-        rows = is_inside.nonzero()[0]
-        if len(rows):
-            self._travel(notes, seen.slots[rows], seen.places(self._anchor)[rows], seen.boxes[rows])
-        return Ruling(notes["holds"][seen.slots])
+        notes, slots, is_inside = self.notes(seen), seen.slots, self.inside(seen)
+        place = seen.places(self._anchor)
+        way, holds = notes["way"][slots], notes["holds"][slots]
+        came = (is_inside & ~notes["is_in"][slots]).nonzero()[0]
+        if len(came):
+            way[came], holds[came] = 0.0, False
+            way[came, 2:4] = way[came, 4:] = place[came]
+        # Of those outside too, which costs less than to leave them out: they begin anew inside.
+        self._travel(way, holds, place, np.maximum(seen.sizes(), 1e-6))
+        holds &= is_inside
+        notes["way"][slots], notes["holds"][slots], notes["is_in"][slots] = way, holds, is_inside
+        return Ruling(holds)
 
-    def _travel(self, notes: np.ndarray, slots: np.ndarray, place: Points, boxes: Points) -> None:
-        """Add up the way of those inside, and judge it."""
-        size = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6)
+    def _travel(self, way: Points, holds: Mask, place: Points, size: Points) -> None:
+        """Add up the way of all, and judge it.
+
+        Args:
+            way: (N, 6) as in the notes; brought up to this frame.
+            holds: (N,) who is going the wrong way; likewise.
+            place: (N, 2) where they are now, in fractions of the picture.
+            size: (N, 2) of their boxes, above 0.
+        """
+        made, turned, spot = way[:, 0], way[:, 1], way[:, 4:]
         ahead = self._ahead(place, size)
-        is_new = ~notes["is_in"][slots]
-        step = np.where(is_new[:, None], 0.0, place - notes["place"][slots]) / size
-        made = np.where(is_new, 0.0, notes["made"][slots] + (step * ahead).sum(axis=1))
-        turned = np.where(is_new, 0.0, notes["turned"][slots])
-        spot = np.where(is_new[:, None], place, notes["spot"][slots])
-        holds = notes["holds"][slots] & ~is_new
-
-        back = np.where(holds, made - turned, turned - made)
-        away = (place - spot) / size
-        against = -(away * ahead).sum(axis=1)
-        # The sum drifts while a box wobbles for hours; the displacement does not.
-        least = MOSTLY * np.maximum(np.hypot(*away.T), self._lengths)
-        is_turn = (back >= self._lengths) & (holds | (against >= least))
+        step = (place - way[:, 2:4]) / size * ahead
+        way[:, 2:4] = place
+        made += step[:, 0] + step[:, 1]
+        back = turned - made
+        np.negative(back, out=back, where=holds)
+        is_turn = back >= self._lengths
+        far = (is_turn & ~holds).nonzero()[0]
+        if len(far):
+            away = (place[far] - spot[far]) / size[far]
+            against = -(away * ahead[far]).sum(axis=1)
+            # The sum drifts while a box wobbles for hours; the displacement does not.
+            is_turn[far] = against >= MOSTLY * np.maximum(np.hypot(*away.T), self._lengths)
         holds ^= is_turn
         is_turn |= back < 0  # further on in the direction it is taken to go
-        notes["turned"][slots] = np.where(is_turn, made, turned)
-        notes["spot"][slots] = np.where(is_turn[:, None], place, spot)
-        notes["is_in"][slots] = True
-        notes["place"][slots], notes["made"][slots], notes["holds"][slots] = place, made, holds
+        np.copyto(turned, made, where=is_turn)
+        np.copyto(spot, place, where=is_turn[:, None])
 
     def _ahead(self, place: Points, size: Points) -> Points:
         """(N, 2) the allowed direction at each place, of length 1 in box sizes."""
-        unit = size[:, None]
-        apart = distance(self._start / unit, self._end / unit, place[:, None] / unit)
-        nearest = apart.argmin(axis=1)
-        ahead = (self._end - self._start)[nearest] / size
-        unit_ahead: Points = ahead / np.hypot(*ahead.T)[:, None]
+        along = self._end - self._start
+        if len(along) > 1:
+            unit = size[:, None]
+            apart = distance(self._start / unit, self._end / unit, place[:, None] / unit)
+            along = along[apart.argmin(axis=1)]
+        ahead = along / size
+        unit_ahead: Points = ahead / np.hypot(ahead[:, 0], ahead[:, 1])[:, None]
         return unit_ahead

@@ -5,7 +5,7 @@ person may end, the policy's they may not.
 
 Pure but for its lock: time comes in with each call, as a stamp of the box's own clocks. What is
 begun while a rule is disarmed is not forgotten: if it still goes on when the rule is armed again,
-it is said then. Nothing of it outlives the process: after a restart every rule is armed.
+it is said then. What outlives the process is `disarmings`' business.
 """
 
 from __future__ import annotations

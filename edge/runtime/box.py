@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import datetime, timedelta, timezone
 
@@ -17,6 +16,7 @@ from edge.errors import EvidenceUnmade, SinkError
 from edge.event import RuleState
 from edge.evidence.witness import METADATA_ONLY
 from edge.runtime.arming import Disarming
+from edge.runtime.asker import Asker, Reload
 from edge.runtime.camera import Camera
 from edge.runtime.service import Service
 from edge.sinks import Publisher
@@ -38,11 +38,10 @@ class LocalBox:
     Args:
         service: Its cameras.
         publisher: What delivered messages can be sent again through.
-        reload: Reads the configuration again; gives the short hash of the one in force, or raises
-            `CommandFailed`.
+        reload: Reads the configuration again.
     """
 
-    def __init__(self, service: Service, publisher: Publisher, reload: Callable[[], str]) -> None:
+    def __init__(self, service: Service, publisher: Publisher, reload: Reload) -> None:
         self._service = service
         self._publisher = publisher
         self._reload = reload
@@ -102,6 +101,7 @@ class LocalBox:
         until = datetime.now(timezone.utc) + timedelta(seconds=seconds)
         words = f"by {by} until {until:%Y-%m-%dT%H:%M:%SZ}" + (f": {why}" if why else "")
         watched.disarm(Disarming(rule, time.monotonic() + seconds, until, words))
+        self._service.disarmings.keep(camera, watched.disarmed)
         return until
 
     def arm(self, camera: str, rule: str, by: Caller) -> RuleState:
@@ -114,11 +114,21 @@ class LocalBox:
         _check_rule(watched, rule)
         if why := watched.refused(rule):
             raise CommandFailed(f"the policy does not let {camera}/{rule} arm: {why}")
-        return watched.arm(rule, f"armed by {by}")
+        state = watched.arm(rule, f"armed by {by}")
+        self._service.disarmings.keep(camera, watched.disarmed)
+        return state
 
-    def reload(self) -> str:
+    def reload(self, by: Caller) -> str:
         """Read the configuration again."""
-        return self._reload()
+        return self.take_up(Asker("command", str(by)))
+
+    def take_up(self, by: Asker) -> str:
+        """The same for whoever asks in another way.
+
+        Raises:
+            CommandFailed: It cannot be used, or it takes too long.
+        """
+        return self._reload(by)
 
     def replay(self, start: int | datetime) -> Replay:
         """Send delivered messages again through the broker they went to.

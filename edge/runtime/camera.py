@@ -11,13 +11,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from functools import partial
 
 from edge.decoders import DecoderOptions, Picture
-from edge.errors import DetectorStalled, EdgeError, SinkError
-from edge.event import Event, RuleState
+from edge.errors import DetectorStalled, EdgeError
+from edge.event import RuleState
 from edge.evidence.policy import Policy
 from edge.evidence.witness import Witness
 from edge.frame import Frame, Stamp
@@ -26,64 +26,22 @@ from edge.pipeline import Pipeline, Step
 from edge.redaction import NOBODY, people, redacted
 from edge.runtime.arming import Arming, Disarming
 from edge.runtime.attention import Attention
+from edge.runtime.counters import Counters
+from edge.runtime.diagnosis import Diagnosis
 from edge.runtime.reader import Feed, Reader
-from edge.runtime.standing import Recurring, Standing, Status, Troubles
+from edge.runtime.standing import Standing, Status, Troubles
+from edge.runtime.telling import Reports, Teller
 from edge.runtime.viewer import Viewers
 
 log = logging.getLogger("edge.camera")
 
-LOST_S = 5.0
-"""Without a packet for this long a camera is lost: longer than a hiccup of the network, shorter
-than a control room's patience."""
-
 LAG_S = 2.0
 """A watcher this far behind skips to the newest keyframe: an alert later than that is stale."""
-
-LATE_S = 2.0
-"""Pictures that arrive this late make stale alerts too: a network that is too narrow."""
-
-HUSH_S = 1.0
-"""Without a packet for this long nothing tells that what was wrong with them is over."""
 
 CHECK_S = 0.5
 """How often it is judged how the camera is, with pictures or without."""
 
-BLIND_S = 15.0
-"""Packets that show no picture for this long are no watching either: longer than the keyframe
-interval of any camera but those that save bits at the price of their start."""
-
 DEFAULT_POLICY = Policy()
-
-
-@dataclass
-class Counters:
-    """What happened since the start; everything dropped is in one of them."""
-
-    n_frames: int = 0
-    n_looked: int = 0
-    n_passed: int = 0
-    n_skipped: int = 0
-    n_corrupt: int = 0
-    n_withheld: int = 0
-    n_stalled: int = 0
-    n_events: int = 0
-    n_unstored: int = 0
-
-
-@dataclass(frozen=True)
-class Reports:
-    """What a camera tells the rest of the box; each is called from its threads.
-
-    Attributes:
-        emit: Takes each event and gives the message it became, where it became one; may raise
-            `SinkError`.
-        status: Takes the camera's id and how it is, at every change.
-        rule_state: Takes camera, rule and state, at every change.
-    """
-
-    emit: Callable[[Event], bytes | None]
-    status: Callable[[str, Status], None]
-    rule_state: Callable[[str, str, RuleState], None]
 
 
 class Camera:
@@ -131,11 +89,10 @@ class Camera:
         self._decoder = decoder
         self._fps = fps
         self._rate = Rate(fps)
-        self._heat = ""
-        self._reports = reports
-        self._degraded = degraded
+        self._diagnosis = Diagnosis(name, reader, degraded)
         self._clock_doubt = clock_doubt
         self._arming = Arming(disarmed, refused)
+        self._teller = Teller(name, self.counters, reports, self._arming, witness)
         self._viewers = viewers or Viewers()
         self._storage_trouble = storage_trouble
         self.policy = policy
@@ -144,18 +101,8 @@ class Camera:
         self._stamp = _now(name)  # of the last frame, to end incidents with
         self._n_steps = 0
         self._beat_at = time.monotonic()
-        self._pictured_at = time.monotonic()
         self._stalled_since: float | None = None
-        self._skips = Recurring()
-        self._delays = Recurring()
-        self._damage = Recurring()
-        self._damage_logged_at = float("-inf")
-        self._awaits_picture = True  # of the newest connection
-        self._is_read_out = False  # the newest connection ended, and all of it was analysed
-        self._failure = ""
-        self._states: dict[str, RuleState] = {}
         self._standing = Standing()
-        self._reported: Status | None = None
         self._thread = threading.Thread(target=self._run, name=f"watcher-{name}", daemon=True)
 
     @property
@@ -171,7 +118,7 @@ class Camera:
     @property
     def rule_states(self) -> dict[str, RuleState]:
         """What was last said of each rule, by name."""
-        return dict(self._states)
+        return self._teller.rule_states
 
     @property
     def disarmed(self) -> tuple[Disarming, ...]:
@@ -204,11 +151,12 @@ class Camera:
 
     def announce(self) -> None:
         """Tell how it is before it starts; of many cameras all do before the first one starts."""
-        self._report()
+        self._teller.status(self._standing.status)
+        self._teller.rules(self._pipeline.rules)
 
     def start(self) -> None:
         """Begin to watch."""
-        self._send(self._arming.start(_now(self.name)))
+        self._teller.events(self._arming.start(_now(self.name)))
         self.announce()
         self.reader.start()
         self._thread.start()
@@ -224,10 +172,10 @@ class Camera:
         self.reader.stop()
         if self._thread.is_alive():
             self._thread.join(timeout=10.0)
-        self._send(self._arming.pass_on(self._pipeline.close(self._stamp, reason)))
-        self._send(self._arming.close(_now(self.name), reason))
-        self._send(self._standing.close(_now(self.name), reason))
-        self._report()
+        self._teller.events(self._arming.pass_on(self._pipeline.close(self._stamp, reason)))
+        self._teller.events(self._arming.close(_now(self.name), reason))
+        self._teller.events(self._standing.close(_now(self.name), reason))
+        self.announce()
         if self.witness is not None:
             self.witness.close()
 
@@ -250,18 +198,18 @@ class Camera:
         """Analyse this share of its configured rate from now on; below 1 it is said."""
         hot = f"the box is too hot: {100 * share:.0f} % of the pictures are analysed"
         heat = hot if share < 1.0 else ""
-        if heat != self._heat:
-            self._heat, self._rate = heat, Rate(self._fps * share)
+        if heat != self._diagnosis.heat:
+            self._diagnosis.heat, self._rate = heat, Rate(self._fps * share)
 
     def disarm(self, disarming: Disarming) -> None:
         """Keep a rule's events back for a time, and say so; from any thread."""
-        self._send(self._arming.disarm(disarming, _now(self.name)))
-        self._report_rules()
+        self._teller.events(self._arming.disarm(disarming, _now(self.name)))
+        self._teller.rules(self._pipeline.rules)
 
     def refuse(self, refused: Mapping[str, str]) -> None:
         """Keep back what the policy refuses from now on, and only that; from any thread."""
-        self._send(self._arming.refuse(refused, _now(self.name)))
-        self._report_rules()
+        self._teller.events(self._arming.refuse(refused, _now(self.name)))
+        self._teller.rules(self._pipeline.rules)
 
     def refused(self, rule: str) -> str:
         """Why the policy does not let a rule arm; empty while it does."""
@@ -269,8 +217,8 @@ class Camera:
 
     def arm(self, rule: str, reason: str) -> RuleState:
         """End a disarming before its time, and say so; from any thread."""
-        self._send(self._arming.arm(rule, _now(self.name), reason))
-        self._report_rules()
+        self._teller.events(self._arming.arm(rule, _now(self.name), reason))
+        self._teller.rules(self._pipeline.rules)
         return next(found.state for found in self._pipeline.rules if found.name == rule)
 
     def _run(self) -> None:
@@ -279,22 +227,21 @@ class Camera:
             self._check()
             following = self.reader.next_feed(feed, CHECK_S)
             if following is None:
-                self._is_read_out |= self.reader.is_empty
+                if self.reader.is_empty:
+                    self._diagnosis.read_out()
                 continue
-            if self._is_read_out:  # else it is the same one again, after a fault of ours
-                self._awaits_picture = True
-                self._pictured_at = time.monotonic()
-            feed, self._is_read_out = following, False
+            self._diagnosis.connected()
+            feed = following
             try:
                 self._watch(feed)
             except EdgeError as exc:  # nothing here decodes it
-                self._failure = str(exc)
+                self._diagnosis.failure = str(exc)
                 feed = None
                 self._stopping.wait(1.0)
             except Exception as exc:
                 # A fault of ours on one picture must not end the watching, nor pass unsaid.
                 log.exception("camera %s: internal error, going on", self.name)
-                self._failure = f"internal error: {type(exc).__name__}: {exc}"
+                self._diagnosis.failure = f"internal error: {type(exc).__name__}: {exc}"
                 feed = None  # the same connection again, from where it is
                 self._stopping.wait(1.0)
 
@@ -314,12 +261,12 @@ class Camera:
                 taken = attention.take(CHECK_S)
                 if taken is not None:
                     self._analyse(attention.pictures(taken.packet))
-                    if not complaint and self._pipeline.is_idle and attention.cannot_rest:
+                    if not complaint and attention.cannot_rest and self._pipeline.is_idle:
                         complaint = attention.cannot_rest
                         log.warning("camera %s: %s", self.name, complaint)
                 elif feed.ring.is_read_out:
                     self._analyse(attention.flush())
-                    self._is_read_out = True
+                    self._diagnosis.read_out()
                     return
                 # Not only with each picture: packets may come for ever and show none.
                 if time.monotonic() - self._beat_at >= CHECK_S:
@@ -335,27 +282,17 @@ class Camera:
 
     def _note_drops(self, n_skipped: int, n_corrupt: int, n_withheld: int) -> None:
         """Count what was not analysed, and remember when, so that it is said if it lasts."""
-        now, counters = time.monotonic(), self.counters
+        counters = self.counters
         if n_skipped != counters.n_skipped:
             counters.n_skipped = n_skipped
-            self._skips.note(now)
-        if (n_corrupt, n_withheld) == (counters.n_corrupt, counters.n_withheld):
-            return
-        counters.n_corrupt, counters.n_withheld = n_corrupt, n_withheld
-        self._damage.note(now)
-        if now - self._damage_logged_at >= 1.0:  # a bad line damages hundreds a second
-            self._damage_logged_at = now
-            log.warning(
-                "camera %s: %d packets damaged or missing so far, %d withheld until a keyframe",
-                self.name,
-                n_corrupt,
-                n_withheld,
-            )
+            self._diagnosis.skipped()
+        if (n_corrupt, n_withheld) != (counters.n_corrupt, counters.n_withheld):
+            counters.n_corrupt, counters.n_withheld = n_corrupt, n_withheld
+            self._diagnosis.damaged(n_corrupt, n_withheld)
 
     def _analyse(self, pictures: Iterable[Picture]) -> None:
         for picture in pictures:
-            self._pictured_at = time.monotonic()
-            self._awaits_picture = False
+            self._diagnosis.pictured()
             if not self._rate.is_due(picture.packet.pts):
                 continue
             frame = picture.frame(self.name, self.counters.n_frames)
@@ -370,9 +307,9 @@ class Camera:
                 self._check(stalled=str(exc))
                 continue
             self._stalled_since = None
-            self._failure = ""
+            self._diagnosis.failure = ""
             self.counters.n_looked += step.detections is not None
-            self._send(self._arming.pass_on(step.events), step)
+            self._teller.events(self._arming.pass_on(step.events), step)
             self._show(step)
             self._viewers.tell(step)
             self._check()
@@ -397,105 +334,27 @@ class Camera:
     def _check(self, *, stalled: str = "") -> None:
         """Tell how the camera is; cheap enough for every frame."""
         self._beat_at = time.monotonic()
-        lost = self._lost()
+        lost = self._diagnosis.lost(self._beat_at, is_said=self._standing.is_lost)
         if lost and not self._standing.is_lost:
             closed = self._pipeline.close(self._stamp, f"camera lost: {lost}")
-            self._send(self._arming.pass_on(closed))
-        waiting = ""
-        if self._awaits_picture or (self.reader.trouble and self._is_read_out):
-            waiting = self._no_picture()
+            self._teller.events(self._arming.pass_on(closed))
         unstored = self.counters.n_unstored
         troubles = Troubles(
             lost=lost,
-            waiting=waiting,
+            waiting=self._diagnosis.waiting(),
             stalled=stalled if stalled or self._stalled_since is None else None,
-            less=self._less(),
+            less=self._diagnosis.less(self._beat_at),
             scene=self._pipeline.troubles,
             clock=self._clock_doubt() or self.reader.clock_doubt,
             unstored=f"{unstored} events could not be stored" if unstored else "",
             storage=self._storage_trouble(),
+            hushed=self._diagnosis.is_hushed,
         )
         now = _now(self.name)
-        self._send([*self._standing.judge(now, troubles), *self._arming.expire(now)])
-        self._report()
+        self._teller.events([*self._standing.judge(now, troubles), *self._arming.expire(now)])
+        self.announce()
         if self._stalled_since is None or lost:
             self._n_steps += 1
-
-    def _lost(self) -> str:
-        """Why there are no pictures; empty while there are."""
-        if self.reader.has_ended:
-            # The reader is ahead: a recording is over when its last picture was judged.
-            return self.reader.trouble if self._is_read_out else ""
-        if self.reader.silent_s > LOST_S:
-            return self.reader.trouble or f"no data for {LOST_S:.0f} s, connection open"
-        if self._beat_at - self._pictured_at > BLIND_S:
-            return f"data arrives and no picture could be decoded for {BLIND_S:.0f} s"
-        if self._standing.is_lost and self._awaits_picture:
-            return self._no_picture()
-        return ""
-
-    def _no_picture(self) -> str:
-        """Why the newest connection has shown none yet, or shows none any more."""
-        return self.reader.trouble or self._failure or "packets come, and no picture yet"
-
-    def _less(self) -> str | None:
-        """Why it watches with less than was asked for; empty while it does not, None if unknown."""
-        if less := self._failure or self._degraded or self._heat:
-            return less
-        if self.reader.silent_s > HUSH_S and not self.reader.has_ended:
-            return None
-        if self._skips.lasts(self._beat_at):
-            return "analysis cannot keep up and skips to the newest picture"
-        if self.reader.late_s > LATE_S and not self.reader.has_ended:
-            self._delays.note(self._beat_at)
-        if self._delays.lasts(self._beat_at):
-            return "pictures arrive seconds late; the network to the camera is too narrow for it"
-        if self._damage.lasts(self._beat_at):
-            return "pictures arrive damaged and are not analysed; check the network to the camera"
-        return ""
-
-    def _report(self) -> None:
-        """Tell status and rule states that changed since they were last told."""
-        if self._reported is not self._standing.status:
-            self._reported = self._standing.status
-            self._reports.status(self.name, self._reported)
-        self._report_rules()
-
-    def _report_rules(self) -> None:
-        for rule in self._pipeline.rules:
-            state = replace(
-                rule.state,
-                disarmed_until=self._arming.until(rule.name),
-                refused=self._arming.refused(rule.name),
-            )
-            if self._states.get(rule.name) != state:
-                self._states[rule.name] = state
-                self._reports.rule_state(self.name, rule.name, state)
-
-    def _send(self, events: Iterable[Event], step: Step | None = None) -> None:
-        for event in events:
-            try:
-                message = self._reports.emit(event)
-                self.counters.n_events += 1
-            except SinkError as exc:
-                self.counters.n_unstored += 1
-                log.error("camera %s: event %s not stored: %s", self.name, event.kind, exc)
-            except Exception:
-                # A fault of ours must not keep the rest from being said, the ends at a stop least.
-                self.counters.n_unstored += 1
-                log.exception("camera %s: event %s not stored", self.name, event.kind)
-            else:
-                self._bear_witness(event, message, step)
-
-    def _bear_witness(self, event: Event, message: bytes | None, step: Step | None) -> None:
-        """Have evidence made of an event that was sent."""
-        if self.witness is None or message is None:
-            return
-        try:
-            self.witness.saw(event, message, step)
-        except Exception:
-            # A fault of ours in what proves an event must not keep the next one from being said.
-            log.exception("camera %s: no evidence of %s", self.name, event.kind)
 
 
 def _now(camera: str) -> Stamp:

@@ -7,6 +7,7 @@ is told (`clock_unsure`).
 from __future__ import annotations
 
 import ctypes
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -28,7 +29,24 @@ ASK_S = 1.0
 """How often the kernel is asked whether its clock is disciplined."""
 
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
+_STA_NANO = 0x2000
 _TIMEX_BYTES = 512  # struct timex has 208 on 64 bit Linux
+
+
+def clock_errors_ms() -> tuple[float, float] | None:
+    """What the kernel knows of its own clock.
+
+    Returns:
+        The offset it is still working off, and how far it may be wrong at most, in milliseconds;
+        None where the kernel does not tell, or no time server disciplines it.
+    """
+    adjtimex = getattr(ctypes.CDLL(None), "adjtimex", None)
+    room = ctypes.create_string_buffer(_TIMEX_BYTES)
+    if adjtimex is None or (state := adjtimex(room)) < 0 or state == _TIME_ERROR:
+        return None
+    # struct timex: int modes; long offset, freq, maxerror, esterror; int status.
+    _, offset, _, most, _, status = struct.unpack_from("@iqqqqi", room.raw)
+    return offset / (1e6 if status & _STA_NANO else 1e3), most / 1e3
 
 
 def is_synchronised() -> bool | None:

@@ -11,10 +11,10 @@ import queue
 import signal
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from types import FrameType
-from typing import TypeAlias
 
 import cv2
 
@@ -27,6 +27,7 @@ from edge.hardware import read_sensors
 from edge.metrics import exposition
 from edge.runtime import supervisor
 from edge.runtime.about import software
+from edge.runtime.asker import HANGUP, Asker
 from edge.runtime.books import Books
 from edge.runtime.box import LocalBox
 from edge.runtime.desk import Desk
@@ -53,8 +54,13 @@ COOL_S = 10.0
 SETTLE_S = 0.1
 """How often it is looked whether all cameras show pictures or were reported, until they are."""
 
-_Asked: TypeAlias = "queue.SimpleQueue[str]"
-"""A reload that somebody waits for; takes why it was refused, empty where it was not."""
+
+@dataclass(frozen=True)
+class _Asked:
+    """A reload that somebody waits for; `answer` takes why it was refused, empty if it was not."""
+
+    by: Asker
+    answer: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
 
 
 class Daemon:
@@ -203,16 +209,19 @@ class Daemon:
                 continue
             if isinstance(asked, int) and asked != signal.SIGHUP:
                 return
-            by = "signal" if isinstance(asked, int) else "command"
+            by = HANGUP if isinstance(asked, int) else asked.by
             self._try_reload(service, publisher, page, books, by)
             desk.hear(self._config.appliance)
             books.attach(publisher)
             if not isinstance(asked, int):
-                asked.put(self._refusal)
+                asked.answer.put(self._refusal)
             page.follow(self._config)
 
-    def _ask_reload(self) -> str:
+    def _ask_reload(self, by: Asker) -> str:
         """Have `run` reload, and wait for it; from another thread.
+
+        Args:
+            by: Who wants it, for the audit log.
 
         Returns:
             Short hash of the configuration then in force.
@@ -220,10 +229,10 @@ class Daemon:
         Raises:
             CommandFailed: The new configuration cannot be used, or it takes too long.
         """
-        asked: _Asked = queue.SimpleQueue()
+        asked = _Asked(by)
         self._signals.put(asked)
         try:
-            refusal = asked.get(timeout=RELOAD_S)
+            refusal = asked.answer.get(timeout=RELOAD_S)
         except queue.Empty:
             raise CommandFailed(f"the reload has not ended within {RELOAD_S:.0f} s") from None
         if refusal:
@@ -231,7 +240,7 @@ class Daemon:
         return self._config.short_hash
 
     def _try_reload(
-        self, service: Service, publisher: Publisher, page: Page, books: Books, by: str
+        self, service: Service, publisher: Publisher, page: Page, books: Books, by: Asker
     ) -> None:
         """Take up what the files say now; where that cannot be, what is in force goes on."""
         self._refusal = "there is no folder to read it from"
@@ -265,7 +274,7 @@ class Daemon:
             len(found.stop),
         )
 
-    def _refused_facts(self, problems: Sequence[Problem], by: str) -> dict[str, object]:
+    def _refused_facts(self, problems: Sequence[Problem], by: Asker) -> dict[str, object]:
         """What the audit log is told of files that cannot be taken up; None of what is in them."""
         errors = [problem for problem in problems if problem.severity == "error"] or problems
         told = [f"{Path(p.file).name}:{p.line}:{p.column}: {p.path}" for p in errors[:20]]
@@ -273,7 +282,7 @@ class Daemon:
             sha256 = digest_on_disk(self._config.folder)
         except (OSError, EdgeError):
             sha256 = None
-        facts = {"config": sha256, "in_force": self._config.sha256, "by": by}
+        facts = {"config": sha256, "in_force": self._config.sha256, **by.facts}
         return {**facts, "n_problems": len(errors), "problems": told}
 
     def _keeping_all(self, config: Config) -> Config:

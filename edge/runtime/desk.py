@@ -144,8 +144,9 @@ class Desk:
             result = run(judged.verb, request, judged.caller, self._box)
         except CommandFailed as failed:
             _log.warning("command %s, sent %s: %s", words, request.at, failed)
-            self._close(waiting, "failed", str(failed), request.id)
+            # Recorded before it is answered: whoever has the answer can find the record.
             self._note(incoming, "failed", request.id, {"arguments": about})
+            self._close(waiting, "failed", str(failed), request.id)
             return
         _log.info("command %s, sent %s: done", words, request.at)
         self._note(incoming, "done", request.id, {"arguments": about})
@@ -211,9 +212,8 @@ class Desk:
     def _post(incoming: Incoming, reply: Reply) -> Post:
         return Post(incoming.response_topic, encode(reply), correlation=incoming.correlation)
 
-    @staticmethod
-    def _picture(waiting: _Waiting, admitted: Admitted, picture: Picture) -> Post:
-        stamp = picture.stamp
+    def _picture(self, waiting: _Waiting, admitted: Admitted, picture: Picture) -> Post:
+        stamp, profile = picture.stamp, self._publisher.origin.profile
         width, height = picture.size_wh
         properties = (
             ("verb", admitted.verb),
@@ -222,6 +222,7 @@ class Desk:
             ("at", stamp.captured_at.astimezone(timezone.utc).isoformat(timespec="milliseconds")),
             ("clock_ms", str(stamp.clock_ms)),
             ("size", f"{width}x{height}"),
+            *((("profile", profile),) if profile is not None else ()),
         )
         incoming = waiting.incoming
         return Post(

@@ -22,6 +22,7 @@ from edge.config.schema import Camera
 from edge.config.undo import Undo
 from edge.errors import InputError
 from edge.options import kinds
+from edge.runtime.asker import Reload, on_page
 from edge.web import Json, Refused, Visitor
 
 log = logging.getLogger("edge.web")
@@ -38,9 +39,7 @@ class Editing:
         reload: Has the files taken up; raises `CommandFailed` where they are not.
     """
 
-    def __init__(
-        self, folder: Path, in_force: Callable[[], Config], reload: Callable[[], str]
-    ) -> None:
+    def __init__(self, folder: Path, in_force: Callable[[], Config], reload: Reload) -> None:
         self._folder = folder
         self._in_force = in_force
         self._reload = reload
@@ -95,7 +94,7 @@ class Editing:
             content = self._revised(now, draft)
             if content == now.content:
                 return {"sha256": now.sha256, "config": self._in_force().short_hash}
-            answer = self._put(camera, now, content)
+            answer = self._put(camera, now, content, by)
             try:
                 self._undo.push(camera, now.content, str(answer["sha256"]))
             except OSError as why:
@@ -117,7 +116,7 @@ class Editing:
                 raise Refused(409, "nothing to undo: no change was made on this page")
             if self._undo.after(camera) != now.sha256:
                 raise Refused(409, "the file was changed by hand since; undo it there")
-            answer = self._put(camera, now, before)
+            answer = self._put(camera, now, before, by)
             self._undo.pop(camera)
         log.warning("%s took back the last change of camera %s", by, camera)
         return answer
@@ -139,7 +138,7 @@ class Editing:
             )
         return now
 
-    def _put(self, camera: str, now: Written, content: bytes) -> Json:
+    def _put(self, camera: str, now: Written, content: bytes, by: Visitor) -> Json:
         """Write and take up, or leave everything as it was."""
         config, problems = self._try(now, content)
         self._check(problems, config, now)
@@ -150,11 +149,11 @@ class Editing:
         except InputError as why:
             raise Refused(409, str(why)) from why
         try:
-            in_force = self._reload()
+            in_force = self._reload(on_page(by))
         except CommandFailed as why:
             write(now.file, now.content)
             with suppress(CommandFailed):  # so that nobody is told that files are at fault
-                self._reload()
+                self._reload(on_page(by))
             raise Refused(409, f"the file is as it was: {why}") from why
         return {"sha256": self._written(camera).sha256, "config": in_force}
 

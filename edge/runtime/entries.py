@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from edge.config import Config
 from edge.config.changes import Changes
 from edge.options import Options
+from edge.runtime.asker import Asker
 
 Entry: TypeAlias = tuple[str, dict[str, object]]
 """Kind and facts of a record."""
@@ -31,14 +32,14 @@ def event_entries(payload: bytes) -> Iterator[Entry]:
         yield kind, {**told, "why": message.get("reason")}
 
 
-def reload_entries(before: Config, after: Config, found: Changes, by: str) -> Iterator[Entry]:
+def reload_entries(before: Config, after: Config, found: Changes, by: Asker) -> Iterator[Entry]:
     """What taking up a configuration leaves in the log.
 
     Args:
         before: In force until now.
         after: In force from now on.
         found: What differs.
-        by: What asked for it.
+        by: Who asked for it.
     """
     differing = [str(change) for change in found.appliance]
     for camera, changed in found.restart:
@@ -50,7 +51,7 @@ def reload_entries(before: Config, after: Config, found: Changes, by: str) -> It
         {
             "config": after.sha256,
             "was": before.sha256,
-            "by": by,
+            **by.facts,
             "changes": differing[:100],
             "n_changes": len(differing),
             "diff_sha256": hashlib.sha256("\n".join(differing).encode()).hexdigest(),

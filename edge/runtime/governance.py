@@ -263,6 +263,7 @@ def in_force(
                     "review": purpose.review.isoformat() if purpose else None,
                     "dpia": purpose.dpia if purpose else None,
                     "n_masks": len(camera.masks),
+                    "n_signatures": len(config.signers) if policy else None,
                 },
             )
 

@@ -98,3 +98,9 @@ def _sensors(sensors: Sensors) -> Iterator[Sample]:
         yield Sample("edge_gpu_load_ratio", sensors.gpu_load)
     for rail, watts in sensors.watts.items():
         yield Sample("edge_power_watts", watts, (rail,))
+    if sensors.emc_hz is not None:
+        yield Sample("edge_emc_hertz", sensors.emc_hz)
+    if sensors.emc_load is not None:
+        yield Sample("edge_emc_load_ratio", sensors.emc_load)
+    for cause, count in sensors.throttled.items():
+        yield Sample("edge_throttled_total", count, (cause,))

@@ -22,6 +22,7 @@ from edge.evidence.vault import Record
 from edge.evidence.witness import METADATA_ONLY
 from edge.pipeline import Step
 from edge.runtime import trial
+from edge.runtime.asker import on_page
 from edge.runtime.box import SNAPSHOT_S, LocalBox
 from edge.runtime.editing import Editing, plain
 from edge.runtime.lookers import MAX_WIDTH, Lookers
@@ -252,7 +253,7 @@ class LocalPanel:
         """Read the configuration again."""
         log.warning("%s asked for a reload", by)
         try:
-            return {"config": self._box.reload()}
+            return {"config": self._box.take_up(on_page(by))}
         except CommandFailed as exc:
             folder = self._service.config.folder
             problems = [plain(problem, folder) for problem in self.overview.problems]

@@ -75,6 +75,7 @@ class Reader:
         self._heard_at = time.monotonic()
         self._stream_time = 0.0
         self._has_ended = False
+        self._is_live = True  # until it is known better
         self._thread = threading.Thread(target=self._run, name=f"reader-{camera}", daemon=True)
 
     @property
@@ -102,6 +103,11 @@ class Reader:
     def silent_s(self) -> float:
         """Seconds since the last packet, or since the start."""
         return time.monotonic() - self._heard_at
+
+    @property
+    def is_live(self) -> bool:
+        """It comes as it is filmed; a recording waits for who reads it."""
+        return self._is_live
 
     @property
     def has_ended(self) -> bool:
@@ -174,6 +180,7 @@ class Reader:
     def _read(self) -> None:
         """One connection, from opening to a recording's end or the error that broke it."""
         source = self._source.open(not_before=self._stream_time)
+        self._is_live = source.is_live
         ring = Ring(seconds=self._keep_s, max_bytes=RING_BYTES, is_lossless=not source.is_live)
         self._ring = ring
         try:

@@ -52,6 +52,7 @@ class Troubles:
         clock: Why times are in doubt.
         unstored: That events could not be stored.
         storage: Why events are not on the disk, or were lost with it.
+        hushed: Nothing comes now; until something does it is not said to be watched, nor with less.
     """
 
     lost: str = ""
@@ -62,6 +63,7 @@ class Troubles:
     clock: str = ""
     unstored: str = ""
     storage: str = ""
+    hushed: bool = False
 
 
 class Standing:
@@ -94,7 +96,8 @@ class Standing:
         events += self._storage.update(now, wrong=troubles.storage)
         events += self._clock.update(now, wrong=troubles.clock)
         state, why = self._sum(troubles)
-        if (state, why) != (self.status.state, self.status.why):
+        is_seen = state == "lost" or not troubles.hushed
+        if is_seen and (state, why) != (self.status.state, self.status.why):
             self.status = Status(state, why, datetime.now(timezone.utc))
         return events
 

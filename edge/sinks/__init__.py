@@ -14,7 +14,7 @@ from typing import Protocol
 
 from edge.event import Event
 from edge.sinks._encoding import decode
-from edge.sinks._kept import kept_events
+from edge.sinks._kept import events_after, kept_events
 from edge.sinks._outbox import Outbox, Stored
 from edge.sinks._outlet import Outlet, SinkOptions
 from edge.sinks._post import Incoming, Post
@@ -56,6 +56,7 @@ __all__ = [
     "Stored",
     "Subscriber",
     "decode",
+    "events_after",
     "kept_events",
     "open_publisher",
 ]

@@ -14,12 +14,13 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge.sinks import _words
 from edge.sinks._link import LinkDown, LinkRecord
-from edge.sinks._outbox import Outbox
+from edge.sinks._outbox import Outbox, Stored
 from edge.sinks._session import Session
 from edge.sinks._states import States
 from edge.topics import live_topic
@@ -30,6 +31,10 @@ _ACK_S = 20.0  # a broker that takes messages and confirms none is not a working
 
 DRAIN_PER_S = 200.0
 """Messages of a backlog a second: about 1.2 Mbit/s; a full outbox of 256 MiB takes half an hour."""
+
+_AHEAD = 64  # messages read at once: each reading waits for a commit, and a window is 20
+_TOGETHER = 64  # acknowledged messages that leave the outbox in one transaction
+_APART_S = 0.05  # longest that one of them waits for others
 
 LIVE_S = 60.0
 """An alert this old is still of now: it may have waited out a short break of the line."""
@@ -76,6 +81,10 @@ class Delivery:
         self._wait = wait
         self._under_way: dict[int, _Sent] = {}
         self._sent_seq = 0
+        self._ahead: deque[Stored] = deque()  # read already, above `_sent_seq`
+        self._dropped = outbox.stats.dropped
+        self._arrived: list[int] = []  # acknowledged, in the outbox still
+        self._arrived_at = 0.0
         self._live_seq = 0
         self._backlog_end = outbox.stats.seq
         self._drained_from = time.monotonic()
@@ -88,14 +97,16 @@ class Delivery:
     @property
     def is_done(self) -> bool:
         """Nothing is under way and nothing waits."""
-        return not self._under_way and not self._outbox.stats.depth
+        return not self._under_way and not self._arrived and not self._outbox.stats.depth
 
     @property
     def idle_s(self) -> float:
         """How long `fill` will have nothing to do unless something happens; 0 for right now."""
-        if self._sent_seq >= self._backlog_end:
-            return math.inf
-        return max(0.0, self._drained / DRAIN_PER_S - (time.monotonic() - self._drained_from))
+        now = time.monotonic()
+        kept = self._arrived_at + _APART_S - now if self._arrived else math.inf
+        if self._sent_seq < self._backlog_end:
+            kept = min(kept, self._drained / DRAIN_PER_S - (now - self._drained_from))
+        return max(0.0, kept)
 
     @property
     def are_states_known(self) -> bool:
@@ -125,10 +136,8 @@ class Delivery:
             LinkDown: It confirms nothing any more.
             OutboxError: The outbox cannot be written.
         """
-        arrived: list[int] = []
         acknowledged = unheard = 0
-        acks, self._session.acks = self._session.acks, []
-        for mid, code in acks:
+        for mid, code in self._session.acks():
             sent = self._under_way.pop(mid, None)
             if sent is None:  # paho reports health, which nobody acknowledges, as it goes out
                 continue
@@ -137,19 +146,37 @@ class Delivery:
                 continue
             acknowledged += 1
             if sent.seq:
-                arrived.append(sent.seq)
+                if not self._arrived:
+                    self._arrived_at = time.monotonic()
+                self._arrived.append(sent.seq)
                 unheard += code == _words.NO_SUBSCRIBERS
                 self._refusals = 0
             elif sent.is_state and not sent.payload and self._states.confirm_removed(sent.topic):
                 self._outbox.forget_retained(sent.topic)
-        if arrived:
-            self._outbox.acknowledge(arrived)
+        if not self._under_way or self._is_time_to_acknowledge:
+            self.acknowledge()
         n_published, self._n_published = self._n_published, 0
         self._record.count(published=n_published, acknowledged=acknowledged, unheard=unheard)
         oldest = min((sent.at for sent in self._under_way.values()), default=None)
         if oldest is not None and time.monotonic() - oldest > _ACK_S:
             place = self._record.link.place
             raise LinkDown(f"{place} has confirmed nothing for {_ACK_S:.0f} s")
+
+    def acknowledge(self) -> None:
+        """Take out of the outbox what has arrived; also to be called when the connection ends.
+
+        A crash before it sends up to 64 messages twice, under the same `id`.
+
+        Raises:
+            OutboxError: The outbox cannot be written.
+        """
+        arrived, self._arrived = self._arrived, []
+        if arrived:
+            self._outbox.acknowledge(arrived)
+
+    @property
+    def _is_time_to_acknowledge(self) -> bool:
+        return len(self._arrived) >= _TOGETHER or time.monotonic() - self._arrived_at >= _APART_S
 
     def _fill_live(self, room: int) -> int:
         """Send copies of alerts that are of now and far from their turn; gives how many."""
@@ -178,20 +205,27 @@ class Delivery:
         if self._paused_until is not None:
             if self._under_way or time.monotonic() < self._paused_until:
                 return
-            self._paused_until, self._sent_seq = None, 0  # again from the lowest
+            self._paused_until = None
+            self._begin_again()
         if self._outbox.rewinds != self._rewinds:
             if self._under_way:
                 return
-            self._rewinds, self._sent_seq = self._outbox.rewinds, 0
-        newest = self._outbox.stats.seq
+            self._rewinds = self._outbox.rewinds
+            self._begin_again()
+        stats = self._outbox.stats
+        newest = stats.seq
+        if stats.dropped != self._dropped:  # what was read ahead may be among it
+            self._dropped = stats.dropped
+            self._ahead.clear()
         if newest <= self._sent_seq or (self._refusals and self._under_way):
             return
         # One at a time after a refusal, so that nothing overtakes what is refused.
         room = min(self._allowed(room), 1 if self._refusals else room)
-        found = self._outbox.pending(room, self._sent_seq) if room else ()
-        if room and not found:
-            self._sent_seq = newest
-        for stored in found:
+        for _ in range(room):
+            stored = self._next()
+            if stored is None:
+                self._sent_seq = max(self._sent_seq, newest)  # read after `newest` was
+                break
             topic = f"{self._root}/{stored.topic}"
             self._sent_seq = stored.seq
             self._drained += 1
@@ -199,6 +233,18 @@ class Delivery:
                 self._send(stored.seq, topic, stored.payload)
             else:
                 self._set_aside(stored.seq, topic, _words.TOO_LARGE)
+
+    def _next(self) -> Stored | None:
+        """The message after the last one sent; None where none waits."""
+        if not self._ahead:
+            self._ahead.extend(self._outbox.pending(_AHEAD, self._sent_seq))
+        return self._ahead.popleft() if self._ahead else None
+
+    def _begin_again(self) -> None:
+        """From the lowest number that waits."""
+        self.acknowledge()
+        self._sent_seq = 0
+        self._ahead.clear()
 
     def _send(self, seq: int, topic: str, payload: bytes, *, is_state: bool = False) -> None:
         mid = self._session.publish(topic, payload, retain=is_state)

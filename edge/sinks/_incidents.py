@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from edge.event import Event, Kind
-from edge.message import EventMessage, Evidence, Origin, compose, encode
+from edge.message import EventMessage, Evidence, Origin, composed, encode
 from edge.sinks import _messages
 from edge.sinks._store import Stored, Transaction
 
@@ -60,7 +60,7 @@ def add(
         stored.append(end(transaction, place, begun, reason="superseded", at=event.at))
         begun = None
     identifier = transaction.identifier(event.at)
-    message = compose(
+    message, payload = composed(
         event,
         origin,
         id=identifier,
@@ -68,12 +68,12 @@ def add(
         incident=begun.incident if begun is not None else identifier,
         evidence=evidence,
     )
-    stored.append(_messages.insert(transaction, message))
+    stored.append(_messages.insert(transaction, message, payload))
     if event.phase == "end":
         _close(transaction.db, place)
     elif event.phase != "pulse" and begun is None:
         transaction.db.execute(
-            "INSERT OR REPLACE INTO incident VALUES (?, ?, ?, ?, ?)", (*place, encode(message))
+            "INSERT OR REPLACE INTO incident VALUES (?, ?, ?, ?, ?)", (*place, payload)
         )
     return stored
 
@@ -101,7 +101,7 @@ def end(
         }
     )
     _close(transaction.db, place)
-    return _messages.insert(transaction, message)
+    return _messages.insert(transaction, message, encode(message))
 
 
 def supplement(
@@ -118,7 +118,7 @@ def supplement(
             "reason": reason or None,
         }
     )
-    return _messages.insert(transaction, added)
+    return _messages.insert(transaction, added, encode(added))
 
 
 def opened(db: sqlite3.Connection) -> tuple[OpenIncident, ...]:

@@ -24,17 +24,35 @@ def kept_events(outbox: Path, ids: Collection[str]) -> list[bytes]:
     Raises:
         OutboxError: It cannot be read.
     """
+    wanted = set(ids)
+    return [payload for _, payload in events_after(outbox, 0) if _is_about(payload, wanted)]
+
+
+def events_after(outbox: Path, seq: int) -> list[tuple[int, bytes]]:
+    """Event messages with a higher number, waiting or delivered.
+
+    Args:
+        outbox: Its database; where there is none, there are none.
+        seq: 0 for all that are still kept.
+
+    Returns:
+        Number and UTF-8 JSON, in the order of their numbers.
+
+    Raises:
+        OutboxError: It cannot be read.
+    """
     if not outbox.exists():
         return []
-    wanted = set(ids)
     try:
         db = read_only(outbox)
         try:
             rows = db.execute(
-                "SELECT seq, payload FROM delivered WHERE instr(topic, 'event/') "
-                "UNION SELECT seq, payload FROM message WHERE instr(topic, 'event/') ORDER BY seq"
+                "SELECT seq, payload FROM delivered WHERE instr(topic, 'event/') AND seq > :seq "
+                "UNION SELECT seq, payload FROM message WHERE instr(topic, 'event/') "
+                "AND seq > :seq ORDER BY seq",
+                {"seq": seq},
             )
-            return [payload for _, payload in rows if _is_about(payload, wanted)]
+            return [(int(number), bytes(payload)) for number, payload in rows]
         finally:
             db.close()
     except sqlite3.Error as exc:

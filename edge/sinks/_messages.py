@@ -10,7 +10,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterator
 
-from edge.message import EventMessage, Origin, encode
+from edge.message import EventMessage, Origin
 from edge.sinks._store import Stored, Transaction
 from edge.topics import event_topic, node_topic
 from edge.uuid7 import unix_ms
@@ -23,14 +23,14 @@ ROW_BYTES = 72
 """What SQLite adds to a message: row header, index entry, share of a page."""
 
 
-def insert(transaction: Transaction, message: EventMessage) -> Stored:
-    """Put a message in the queue; its number is from now on the last one given."""
+def insert(transaction: Transaction, message: EventMessage, payload: bytes) -> Stored:
+    """Put a message in the queue as it is written; its number is now the last one given."""
     tally = transaction.tally
     transaction.cover(message.seq)
     tally.seq = message.seq
     origin = Origin(message.site, message.node, message.config)
     topic = node_topic(origin, event_topic(message.camera, message.kind))
-    stored = Stored(message.seq, topic, encode(message))
+    stored = Stored(message.seq, topic, payload)
     transaction.db.execute("UPDATE numbering SET last_seq = ?", (stored.seq,))
     put(transaction, stored, _rank(message), unix_ms(message.at))
     tally.new.append(stored)

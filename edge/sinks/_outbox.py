@@ -1,10 +1,10 @@
 """Outbox: every decided event, numbered and on disk, until a broker has acknowledged it.
 
 Boundary: what the rest of the room knows of the disk. Number, id, incident and message become
-durable together or not at all. Callers that come at the same moment share one transaction and its
-fsync: whoever holds the lock takes along what waits. Its parts:
+durable together or not at all. Its parts:
 
-    _store      transactions        _database   the file: layout, damage
+    _store      transactions        _group      many callers, one transaction and its fsync
+    _refused    what never can go   _database   the file: layout, damage
     _messages   the queue           _incidents  numbers, begins and ends
     _history    what was delivered  _bound      what a full outbox throws away
     _mark       numbers never go backwards, also when the database is lost
@@ -15,32 +15,26 @@ from __future__ import annotations
 
 import logging
 import secrets
-import sqlite3
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TypeVar
 
 from edge.event import Event
 from edge.message import EventMessage, Evidence, Origin
-from edge.sinks import _bound, _history, _incidents, _messages
+from edge.sinks import _bound, _history, _incidents, _refused
 from edge.sinks._database import MIB
+from edge.sinks._group import Group
 from edge.sinks._incidents import OpenIncident
 from edge.sinks._medium import Medium
 from edge.sinks._messages import RANKS
-from edge.sinks._store import Job, Stored, Transaction
+from edge.sinks._store import Stored, Transaction
 
 __all__ = ["MIB", "RANKS", "OpenIncident", "Outbox", "OutboxStats", "Stored"]
 
 _log = logging.getLogger("edge.sinks.outbox")
-_T = TypeVar("_T")
-
-_MAX_SET_ASIDE = 1000  # refused messages kept for inspection, newest win
-_ALERTS = 64  # the newest alerts that may overtake a backlog as copies
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +89,7 @@ class Outbox:
         self._medium = Medium(
             path, max_bytes=max_bytes, reserve_bytes=reserve, randomness=randomness
         )
-        self._lock = threading.Lock()
-        self._waiting: deque[Job[Any]] = deque()
-        self._followers: list[deque[Stored]] = []
-        self._alerts: deque[tuple[float, Stored]] = deque(maxlen=_ALERTS)
+        self._group = Group(self._medium, self._say_full)
         self._quiet_until = 0.0
 
     def append(
@@ -128,7 +119,7 @@ class Outbox:
             _bound.enforce(transaction, self._medium.bound, origin, event.at)
             return tuple(stored)
 
-        return self._run(work)
+        return self._group.run(work)
 
     def supplement(self, message: EventMessage, evidence: Sequence[Evidence], reason: str) -> None:
         """Make durable what has become known of an event that was sent.
@@ -147,7 +138,7 @@ class Outbox:
             origin = Origin(message.site, message.node, message.config)
             _bound.enforce(transaction, self._medium.bound, origin, message.at)
 
-        self._run(work)
+        self._group.run(work)
 
     def end_open(self, reason: str, at: datetime, camera: str | None = None) -> tuple[Stored, ...]:
         """End what is open, because nobody will see it end.
@@ -176,11 +167,11 @@ class Outbox:
                     _bound.enforce(transaction, self._medium.bound, origin, at)
             return tuple(stored)
 
-        return self._run(work)
+        return self._group.run(work)
 
     def open_incidents(self) -> tuple[OpenIncident, ...]:
         """What has begun and not ended, oldest first."""
-        return self._read(_incidents.opened)
+        return self._group.read(_incidents.opened)
 
     def pending(self, limit: int, after: int = 0) -> tuple[Stored, ...]:
         """Messages not yet acknowledged, in order.
@@ -191,8 +182,7 @@ class Outbox:
             limit: At most this many.
             after: Only numbers above this.
         """
-        with self._lock:
-            rows = self._medium.waiting(after, limit)
+        rows = self._group.ask(lambda medium: medium.waiting(after, limit))
         for stored, is_sound in rows:
             if not is_sound:
                 self.refuse(stored.seq, "altered on the disk")
@@ -206,10 +196,8 @@ class Outbox:
             within_s: Decided no longer ago than this.
             after: Only numbers above this.
         """
-        earliest = time.monotonic() - within_s
-        with self._lock:
-            alerts = tuple(self._alerts)
-        return tuple(stored for at, stored in alerts if at >= earliest and stored.seq > after)
+        alerts = self._group.alerts_since(time.monotonic() - within_s)
+        return tuple(stored for stored in alerts if stored.seq > after)
 
     def delivered_since(
         self, start: int | datetime, *, after: int = 0, limit: int = 1000
@@ -227,13 +215,12 @@ class Outbox:
         Returns:
             In order of their numbers, the same bytes as the first time.
         """
-        with self._lock:
-            return self._medium.history(start, after, limit)
+        return self._group.ask(lambda medium: medium.history(start, after, limit))
 
     @property
     def delivered_from(self) -> int | None:
         """The lowest number `delivered_since` can give; None where nothing is kept."""
-        return self._read(_history.oldest)
+        return self._group.read(_history.oldest)
 
     def acknowledge(self, seqs: Sequence[int]) -> None:
         """Move messages that have arrived to the history; unknown numbers are ignored.
@@ -245,14 +232,13 @@ class Outbox:
         def work(transaction: Transaction) -> None:
             tally = transaction.tally
             self._medium.pull(transaction, seqs)
-            for seq in seqs:
-                _history.deliver(transaction, seq)
+            _history.deliver(transaction, seqs)
             _history.trim(transaction)
             if tally.losing and _bound.has_room(tally.bytes, self._medium.bound):
                 _bound.end_losses(transaction, _now(), "there is room in the outbox again")
 
         # A message made here may go out at once, and its number must not be given twice.
-        self._run(work, is_durable=bool(self._medium.store.tally.losing))
+        self._group.run(work, is_durable=bool(self._medium.store.tally.losing))
 
     def refuse(self, seq: int, reason: str) -> None:
         """Set aside a message that the broker can never take.
@@ -263,32 +249,14 @@ class Outbox:
         """
 
         def work(transaction: Transaction) -> None:
-            db = transaction.db
             self._medium.pull(transaction, [seq])
-            stored = _messages.take(transaction, seq)
-            if stored is not None:
-                db.execute(
-                    "INSERT OR REPLACE INTO refused VALUES (?, ?, ?, ?)",
-                    (stored.seq, stored.topic, stored.payload, reason),
-                )
-                db.execute(
-                    "DELETE FROM refused WHERE seq NOT IN "
-                    "(SELECT seq FROM refused ORDER BY seq DESC LIMIT ?)",
-                    (_MAX_SET_ASIDE,),
-                )
-                db.execute("UPDATE refusals SET n = n + 1")
-                transaction.tally.refused += 1
+            _refused.set_aside(transaction, seq, reason)
 
-        self._run(work)
+        self._group.run(work)
 
     def refused(self) -> tuple[tuple[Stored, str], ...]:
         """Messages set aside, each with its reason; the newest thousand."""
-        return self._read(
-            lambda db: tuple(
-                (Stored(*row[:3]), str(row[3]))
-                for row in db.execute("SELECT seq, topic, payload, reason FROM refused")
-            )
-        )
+        return self._group.read(_refused.all_of)
 
     def remember_retained(self, topic: str) -> None:
         """Note that a retained value may exist at the broker.
@@ -296,15 +264,17 @@ class Outbox:
         Args:
             topic: Full topic, so that it is found again after the node has been renamed.
         """
-        self._run(lambda tx: tx.db.execute("INSERT OR IGNORE INTO retained VALUES (?)", (topic,)))
+        self._group.run(
+            lambda tx: tx.db.execute("INSERT OR IGNORE INTO retained VALUES (?)", (topic,))
+        )
 
     def forget_retained(self, topic: str) -> None:
         """Note that the broker holds no value there any more."""
-        self._run(lambda tx: tx.db.execute("DELETE FROM retained WHERE topic = ?", (topic,)))
+        self._group.run(lambda tx: tx.db.execute("DELETE FROM retained WHERE topic = ?", (topic,)))
 
     def retained(self) -> tuple[str, ...]:
         """Full topics at which a retained value may exist, from this run and earlier ones."""
-        return self._read(
+        return self._group.read(
             lambda db: tuple(
                 str(topic) for (topic,) in db.execute("SELECT topic FROM retained ORDER BY topic")
             )
@@ -338,59 +308,15 @@ class Outbox:
     def attend(self) -> None:
         """Try the disk again where it is time; call now and then, also when nothing happens."""
         if self._medium.is_in_memory:
-            self._run(lambda _: None, is_durable=False)
+            self._group.run(lambda _: None, is_durable=False)
 
     def follow(self) -> deque[Stored]:
         """Every message from now on, in the order of their numbers, for the caller to take out."""
-        new: deque[Stored] = deque()
-        self._followers.append(new)
-        return new
+        return self._group.follow()
 
     def close(self) -> None:
         """Let go of the files; safe to call twice."""
-        with self._lock:
-            self._medium.close()
-
-    def _run(self, work: Callable[[Transaction], _T], *, is_durable: bool = True) -> _T:
-        """Do one job, in one transaction with those of other threads that wait.
-
-        Raises:
-            OutboxError: Nothing was changed, and why.
-        """
-        job = Job(work, is_durable=is_durable)
-        self._waiting.append(job)
-        with self._lock:
-            if not job.is_done:  # else whoever had the lock before took it along
-                self._commit_waiting()
-        return job.outcome()
-
-    def _commit_waiting(self) -> None:
-        jobs = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        dropped = self._medium.store.tally.dropped
-        try:
-            new = self._medium.commit(jobs)
-        except Exception as problem:  # noqa: BLE001 - each caller gets it, on its own thread
-            for job in jobs:
-                job.fault = problem
-        else:
-            for follower in self._followers:
-                follower.extend(new)
-            self._note_alerts(new)
-        finally:
-            for job in jobs:
-                job.is_done = True
-        if self._medium.store.tally.dropped != dropped:
-            self._say_full()
-
-    def _note_alerts(self, new: Sequence[Stored]) -> None:
-        now = time.monotonic()
-        for stored in new:
-            if _messages.is_alert(stored):
-                self._alerts.append((now, stored))
-
-    def _read(self, query: Callable[[sqlite3.Connection], _T]) -> _T:
-        with self._lock:
-            return self._medium.read(query)
+        self._group.close()
 
     def _say_full(self) -> None:
         """One line a minute at most, with the count so far."""

@@ -15,6 +15,20 @@ _MAX_INCOMING = 64 * 1024  # far above any command: what is longer still, the br
 _SESSION_BEYOND_WILL_S = 60  # a session that ended with the Will's delay would publish it at once
 
 
+class _Packed(Properties):
+    """Properties that do not change any more, and know how they are written."""
+
+    def __init__(self, properties: Properties) -> None:
+        super().__init__(properties.packetType)  # type: ignore[no-untyped-call]
+        vars(self).update(vars(properties))
+        vars(self)["_packed"] = properties.pack()  # type: ignore[no-untyped-call]
+
+    def pack(self) -> bytes:
+        """As packed once."""
+        packed: bytes = vars(self)["_packed"]
+        return packed
+
+
 def connecting(will_delay_s: int | None) -> Properties:
     """For CONNECT.
 
@@ -48,9 +62,9 @@ def farewell() -> Properties:
 def message(content_type: str) -> Properties:
     """For PUBLISH of an event or a state; those without a payload need none.
 
-    Made once, as paho only reads it: making it takes 19 us, a fiftieth of that to find it again.
+    Made once, as paho only reads it: making it takes 19 us, and packing it 11 us each time.
     """
-    return _publish(content_type)
+    return _Packed(_publish(content_type))
 
 
 def health(content_type: str) -> Properties:

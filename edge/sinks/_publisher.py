@@ -223,6 +223,8 @@ class Publisher:
 
     def _show(self) -> None:
         """Show what is new, whoever made it; it comes in the order of its numbers."""
+        if not self._new:  # who made it durable with his own is showing it
+            return
         with self._lock:
             messages = [self._new.popleft() for _ in range(len(self._new))]
             for stored in messages:

@@ -20,25 +20,22 @@ from typing import Any
 
 from paho.mqtt.client import (
     Client,
-    ConnectFlags,
-    DisconnectFlags,
-    MQTTMessage,
     MQTTv5,
     MQTTv311,
 )
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.errors import BrokerRefused
 from edge.sinks import _properties, _words
 from edge.sinks._address import Address
+from edge.sinks._bell import Bell
 from edge.sinks._broker import BrokerOptions
+from edge.sinks._brokers_word import BrokersWord
 from edge.sinks._encoding import JSON_ENCODING, Encoding
 from edge.sinks._link import LinkDown
 from edge.sinks._post import Incoming, Post
-from edge.sinks._tls import Trust, trust
+from edge.sinks._tls import trust
 from edge.sinks._views import Views
 
 _log = logging.getLogger("edge.sinks.mqtt")
@@ -75,11 +72,6 @@ class Session:
         folder: What relative paths in `options` start from.
         introduction: Who we are.
         views: What else goes out with each event; None for nothing.
-
-    Attributes:
-        acks: Packet number and reason code of each PUBACK since the caller last emptied it.
-        heard: Messages that came on what was subscribed to, since the caller last emptied it.
-        refused_posts: Why each post that the broker did not take was refused, likewise.
     """
 
     def __init__(
@@ -98,17 +90,7 @@ class Session:
         self._encoding = introduction.encoding
         self._is_v5 = options.protocol == 5
         self._selector: selectors.BaseSelector | None = None
-        self._trust: Trust | None = None
-        self._answer: int | None = None
-        self._answer_words = ""
-        self._max_packet = 0
         self._limit = _WINDOW
-        self._posts: set[int] = set()
-        self._gone = ""
-        self._not_subscribed = ""
-        self.acks: list[tuple[int, int]] = []
-        self.heard: list[Incoming] = []
-        self.refused_posts: list[str] = []
         self._client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=introduction.client_id,
@@ -134,11 +116,7 @@ class Session:
                 if self._is_v5
                 else None,
             )
-        self._client.on_connect = self._on_connect
-        self._client.on_publish = self._on_publish
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_message = self._on_message
-        self._client.on_disconnect = self._on_disconnect
+        self._word = BrokersWord(self._client, address)
 
     def connect(self, timeout_s: float) -> None:
         """Dial, and wait for the broker's answer.
@@ -154,19 +132,19 @@ class Session:
         address = self._address
         self._client.connect_timeout = timeout_s
         if address.is_tls:
-            self._trust = trust(self._options, self._folder)
-            self._client.tls_set_context(self._trust)
+            self._word.trust = trust(self._options, self._folder)
+            self._client.tls_set_context(self._word.trust)
         try:
             self._client.connect(
                 address.host, address.port, keepalive=_KEEPALIVE_S, **self._connect_options()
             )
         except (OSError, ValueError) as problem:
-            if self._trust is not None:
-                self._trust.close_wrapped()
+            if self._word.trust is not None:
+                self._word.trust.close_wrapped()
             words = _words.failure(problem, address.place, is_tls=address.is_tls)
             raise LinkDown(words) from problem
         deadline = time.monotonic() + timeout_s
-        while self._answer is None:
+        while self._word.answer is None:
             left = deadline - time.monotonic()
             if left <= 0:
                 hint = ", and of version 5 (else set `protocol: 3.1.1`)" if self._is_v5 else ""
@@ -175,17 +153,21 @@ class Session:
                     f"{timeout_s:.0f} s: is it an MQTT broker{hint}?"
                 )
             self.serve(left)
+        self._limit = min(_WINDOW, self._word.receive_maximum or _WINDOW)
+        if self._views and self._limit <= len(self._views):
+            _log.warning("%s takes too few messages at once for views", address.place)
+            self._views = None
 
     @property
     def window(self) -> int:
         """How many events and states may be under way together; what else is, is taken off."""
-        room = max(0, self._limit - len(self._posts))
+        room = max(0, self._limit - len(self._word.posts))
         return room // (1 + len(self._views)) if self._views else room
 
     @property
     def has_room(self) -> bool:
         """Whether one more `post` may go out before an acknowledgement comes."""
-        return self._limit > len(self._posts)
+        return self._limit > len(self._word.posts)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool) -> int:
         """Hand over an event or a state with QoS 1; its PUBACK comes under the number given.
@@ -214,7 +196,7 @@ class Session:
             post.topic, post.payload, qos=1, retain=post.is_retained, properties=properties
         )
         self._check(sent.rc)
-        self._posts.add(sent.mid)
+        self._word.posts.add(sent.mid)
 
     def publish_health(self, topic: str, payload: bytes) -> None:
         """Hand over vital signs: QoS 0, and of no use to anyone later.
@@ -242,19 +224,34 @@ class Session:
     @property
     def not_subscribed(self) -> str:
         """Why the broker did not take a subscription; empty while nothing speaks against it."""
-        return self._not_subscribed
+        return self._word.not_subscribed
+
+    def acks(self) -> list[tuple[int, int]]:
+        """Packet number and reason code of each PUBACK since this was last asked."""
+        acks, self._word.acks = self._word.acks, []
+        return acks
+
+    def heard(self) -> list[Incoming]:
+        """What came on what is subscribed to since this was last asked."""
+        heard, self._word.heard = self._word.heard, []
+        return heard
+
+    def refused_posts(self) -> list[str]:
+        """Why each post was refused that the broker did not take since this was last asked."""
+        refused, self._word.refused_posts = self._word.refused_posts, []
+        return refused
 
     def fits(self, topic: str, payload: bytes) -> bool:
         """Whether the broker takes packets of this size; one that is too long ends the session."""
         size = len(topic.encode()) + len(payload) + _OVERHEAD_BYTES
-        return not self._max_packet or size <= self._max_packet
+        return not self._word.max_packet or size <= self._word.max_packet
 
-    def serve(self, timeout_s: float, ear: socket.socket | None = None) -> None:
+    def serve(self, timeout_s: float, bell: Bell | None = None) -> None:
         """Wait for something to do, and do it.
 
         Args:
             timeout_s: Return after this at the latest.
-            ear: A second socket that ends the wait, and is emptied.
+            bell: Ends the wait too, and is answered.
 
         Raises:
             LinkDown: The connection is gone.
@@ -263,8 +260,8 @@ class Session:
         if self._selector is None:
             self._selector = selectors.DefaultSelector()  # select() fails above 1023 open files
             self._selector.register(connection, selectors.EVENT_READ)
-        if ear is not None and ear not in self._selector.get_map():
-            self._selector.register(ear, selectors.EVENT_READ)
+        if bell is not None and bell not in self._selector.get_map():
+            self._selector.register(bell, selectors.EVENT_READ)
         wants = selectors.EVENT_READ
         if self._client.want_write():
             wants |= selectors.EVENT_WRITE
@@ -273,8 +270,8 @@ class Session:
         is_waiting = isinstance(connection, ssl.SSLSocket) and connection.pending() > 0
         is_writable = False
         for key, events in self._selector.select(0.0 if is_waiting else timeout_s):
-            if key.fileobj is ear and ear is not None:
-                ear.recv(4096)
+            if bell is not None and key.fileobj is bell:
+                bell.answer()
                 continue
             is_writable = is_writable or bool(events & selectors.EVENT_WRITE)
             is_waiting = is_waiting or bool(events & selectors.EVENT_READ)
@@ -307,16 +304,16 @@ class Session:
 
     def _connection(self) -> socket.socket:
         connection = self._client.socket()
-        if self._answer:
-            words = f"{self._address.place} refused: {_words.reason(self._answer)}"
-            raise BrokerRefused(words + self._answer_words)
+        if self._word.answer:
+            words = f"{self._address.place} refused: {_words.reason(self._word.answer)}"
+            raise BrokerRefused(words + self._word.answer_words)
         if not isinstance(connection, socket.socket):
-            raise LinkDown(self._gone or f"the connection to {self._address.place} was lost")
+            raise LinkDown(self._word.gone or f"the connection to {self._address.place} was lost")
         return connection
 
     def _check(self, code: MQTTErrorCode) -> None:
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            raise LinkDown(self._gone or f"the connection to {self._address.place} was lost")
+            raise LinkDown(self._word.gone or f"the connection to {self._address.place} was lost")
 
     def _written(self, topic: str, payload: bytes) -> tuple[bytes, str]:
         """A payload as it goes out, and its type: only this box's own topics are encoded."""
@@ -332,85 +329,3 @@ class Session:
         delay_s = None if is_brief else self._options.lost_after_seconds
         # A clean start would end the old session, and with it publish the Will of a short break.
         return {"clean_start": is_brief, "properties": _properties.connecting(delay_s)}
-
-    def _on_connect(
-        self,
-        client: Client,
-        _userdata: object,
-        _flags: ConnectFlags,
-        reason: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
-        del client
-        self._answer = reason.value
-        self._answer_words = _words.said(getattr(properties, "ReasonString", ""))
-        self._max_packet = getattr(properties, "MaximumPacketSize", 0)
-        self._limit = min(_WINDOW, getattr(properties, "ReceiveMaximum", _WINDOW))
-        if self._views and self._limit <= len(self._views):
-            _log.warning("%s takes too few messages at once for views", self._address.place)
-            self._views = None
-
-    def _on_publish(
-        self,
-        client: Client,
-        _userdata: object,
-        mid: int,
-        reason: ReasonCode,
-        _properties: Properties,
-    ) -> None:
-        del client
-        if mid in self._posts:
-            self._posts.discard(mid)
-            if reason.value >= 0x80:
-                self.refused_posts.append(_words.reason(reason.value))
-        else:
-            self.acks.append((mid, reason.value))
-
-    def _on_subscribe(
-        self,
-        client: Client,
-        _userdata: object,
-        _mid: int,
-        reasons: list[ReasonCode],
-        _properties: Properties | None,
-    ) -> None:
-        del client
-        refused = [reason.value for reason in reasons if reason.value >= 0x80]
-        if refused:
-            self._not_subscribed = _words.reason(refused[0])
-
-    def _on_message(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
-        del client
-        properties = message.properties
-        self.heard.append(
-            Incoming(
-                message.topic,
-                bytes(message.payload),
-                message.retain,
-                getattr(properties, "ResponseTopic", ""),
-                getattr(properties, "CorrelationData", None),
-                tuple(getattr(properties, "UserProperty", ())),
-            )
-        )
-
-    def _on_disconnect(
-        self,
-        client: Client,
-        _userdata: object,
-        flags: DisconnectFlags,
-        reason: ReasonCode,
-        _properties: Properties | None,
-    ) -> None:
-        del client
-        place = self._address.place
-        refusal = self._trust.refusal if self._trust is not None else None
-        if refusal is not None:
-            self._gone = _words.refused_certificate(refusal, place)
-        elif flags.is_disconnect_packet_from_server:
-            self._gone = f"{place} closed the connection: {_words.reason(reason.value)}"
-        elif reason.value == 0x8D:
-            self._gone = f"{place} does not answer any more: no reply to a ping for 15 s"
-        elif self._answer is None:
-            self._gone = _words.hung_up(place, is_tls=self._address.is_tls)
-        else:
-            self._gone = f"the connection to {place} was lost"

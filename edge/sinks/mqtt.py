@@ -1,7 +1,8 @@
 """mqtt: events and states to a broker, at least once and in order, out of the disk outbox.
 
 Boundary: the one thread that dials, sends and dials again. The rest of the kind is in `_broker`
-(the options), `_session` (paho), `_delivery` (the window), `_states`, `_link` and `_words`.
+(the options), `_session` (paho), `_delivery` (the window), `_exchange` (requests and answers),
+`_probe`, `_states`, `_link` and `_words`.
 
 What is unfinished is known here, on disk. The session kept at the broker is for two things only: a
 short break does not publish the Last Will, and a command sent during it is not lost.
@@ -10,44 +11,38 @@ short break does not publish the Last Will, and a command sent during it is not 
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from random import SystemRandom
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from edge.backoff import back_off_s
 from edge.errors import OutboxError, SinkError
 from edge.message import NodeState, NodeStatus, Origin, encode
-from edge.sinks import _words
 from edge.sinks._address import Address
+from edge.sinks._bell import Bell
 from edge.sinks._broker import BrokerOptions
 from edge.sinks._delivery import Delivery
 from edge.sinks._encoding import encoding
+from edge.sinks._exchange import Ear, Exchange, replayed
 from edge.sinks._link import Link, LinkRecord
 from edge.sinks._outbox import Outbox, Stored
-from edge.sinks._post import Incoming, Post
+from edge.sinks._post import Post
+from edge.sinks._probe import CONNECT_S, probe
 from edge.sinks._session import Introduction, Session
 from edge.sinks._states import States
 from edge.sinks._views import Views
 from edge.topics import HEALTH, STATUS, node_topic
 
+__all__ = ["MqttSink", "Options", "probe"]
+
 _log = logging.getLogger("edge.sinks.mqtt")
 
-_CONNECT_S = 10.0  # TCP, TLS and the broker's answer, each
 _IDLE_S = 1.0  # longest sleep; a new message ends it
 _FLUSH_S = 2.0  # at close: for the outbox, then again for the last status
 _STEADY_S = 10.0  # a link that held this long starts the back-off afresh
-_PAGE = 100  # messages of a replay read at once
-_MOST_ANSWERS = 64  # waiting to be sent; beyond that somebody asks faster than the link carries
-
-Ear: TypeAlias = Callable[[Incoming], None]
-"""Takes what the broker delivers to this box; called from the sender's thread, must not block."""
 
 
 class Options(BrokerOptions):
@@ -58,53 +53,6 @@ class Options(BrokerOptions):
     def open(self, outbox: Outbox, origin: Origin, folder: Path) -> MqttSink:
         """Start sending; the broker need not be there."""
         return MqttSink(self, outbox, origin, folder)
-
-
-def probe(
-    options: Options,
-    folder: Path,
-    timeout_s: float = _CONNECT_S,
-    *,
-    address: Address | None = None,
-    may_publish: str = "",
-    may_subscribe: str = "",
-) -> str | None:
-    """Connect once, change nothing, and say what happened.
-
-    Args:
-        options: The broker.
-        folder: What relative paths in `options` start from.
-        timeout_s: Longest wait for each of TCP, TLS and the broker's answers.
-        address: Which of its places; the preferred one if None.
-        may_publish: Topic to which an empty message is sent, not retained, to learn whether the
-            access list allows it; empty for none.
-        may_subscribe: Topic filter to ask for, likewise.
-
-    Returns:
-        None where the broker accepted all of it; else why not, in words.
-    """
-    place = address or options.addresses[0]
-    name = f"edge-probe-{SystemRandom().getrandbits(32):08x}"
-    session = Session(options, place, folder, Introduction(name, is_brief=True))
-    try:
-        session.connect(timeout_s)
-        deadline = time.monotonic() + timeout_s
-        if may_subscribe:
-            session.subscribe([may_subscribe])
-        asked = session.publish(may_publish, b"", retain=False) if may_publish else 0
-        while not (asked == 0 or session.acks) and time.monotonic() < deadline:
-            session.serve(0.1)
-    except SinkError as down:
-        return str(down)
-    finally:
-        session.close(is_farewell=True)
-    if asked and not session.acks:
-        return f"{place.place} accepted the connection and confirmed no message"
-    if asked and (code := session.acks[0][1]) >= 0x80:
-        return f"{place.place} did not take {may_publish}: {_words.reason(code)}"
-    if session.not_subscribed:
-        return f"{place.place} refused to deliver {may_subscribe}: {session.not_subscribed}"
-    return None
 
 
 class MqttSink:
@@ -140,12 +88,9 @@ class MqttSink:
         self._views = Views(options.views, options.root, origin, self._keep)
         self._health: bytes | None = None
         self._connected_at: float | None = None
-        self._ears: dict[str, Ear] = {}  # by topic filter
-        self._answers: deque[Iterator[Post]] = deque()
+        self._exchange = Exchange(self._record)
         self._stopping = threading.Event()
-        self._ear, self._bell = socket.socketpair()
-        self._ear.setblocking(False)
-        self._bell.setblocking(False)
+        self._bell = Bell()
         self._thread = threading.Thread(
             target=self._run, name=f"mqtt {options.addresses[0].place}", daemon=True
         )
@@ -158,13 +103,13 @@ class MqttSink:
 
     def deliver(self, stored: Stored) -> None:  # noqa: ARG002 - it is read from the outbox
         """Wake the sender: there is something in the outbox."""
-        self._wake()
+        self._bell.ring()
 
     def retain(self, subtopic: str, payload: bytes) -> None:
         """Replace a state; only the last value is sent, and only when it differs."""
         self._keep(Post(self._topic(subtopic), payload, is_retained=True))
         self._views.of_state(subtopic, payload)
-        self._wake()
+        self._bell.ring()
 
     def keep_only(self, subtopics: Collection[str]) -> None:
         """Empty every topic ever retained, by this or an earlier run, that is not one of these."""
@@ -176,13 +121,13 @@ class MqttSink:
             known = ()
         for topic in sorted({*known, *self._states.topics()} - wanted):
             self._states.put(topic, b"")
-        self._wake()
+        self._bell.ring()
 
     def health(self, payload: bytes) -> None:
         """Send once if connected; else it is dropped by design (QoS 0, it expires)."""
         if self.link.is_connected:
             self._health = payload
-            self._wake()
+            self._bell.ring()
 
     def hear(self, subtopics: Sequence[str], ear: Ear) -> None:
         """Subscribe to topics of this node, now and on every connection.
@@ -198,9 +143,8 @@ class MqttSink:
         if self._options.protocol != 5:
             _log.info("%s is not subscribed to: MQTT 3.1.1 is used", ", ".join(subtopics))
             return
-        heard = {self._topic(subtopic): ear for subtopic in subtopics}
-        self._ears = {**self._ears, **heard}  # replaced whole: the sender's thread reads it
-        self._wake()
+        self._exchange.hear({self._topic(subtopic): ear for subtopic in subtopics})
+        self._bell.ring()
 
     def answer(self, posts: Iterable[Post]) -> bool:
         """Send something once, as soon as the link allows; what is under way is not repeated.
@@ -211,11 +155,9 @@ class MqttSink:
         Returns:
             Whether it was accepted; not where too much waits already.
         """
-        if len(self._answers) >= _MOST_ANSWERS:
-            return False
-        self._answers.append(iter(posts))
-        self._wake()
-        return True
+        is_accepted = self._exchange.answer(posts)
+        self._bell.ring()
+        return is_accepted
 
     def replay(self, start: int | datetime) -> tuple[int | None, bool]:
         """Send again what was delivered, among what is new, with a user property `replayed`.
@@ -234,40 +176,21 @@ class MqttSink:
         oldest = self._outbox.delivered_from or 1
         is_complete = oldest == 1 or (oldest <= start if isinstance(start, int) else False)
         is_complete = is_complete or (first is not None and first > oldest)
-        if first is not None and not self.answer(self._replayed(start)):
+        if first is not None and not self.answer(
+            replayed(self._outbox, start, self._options.root, self._encoding)
+        ):
             raise OutboxError("too many answers wait to be sent already")
         return first, is_complete
-
-    def _replayed(self, start: int | datetime) -> Iterator[Post]:
-        """Delivered messages as posts, read from disk as they go out."""
-        seq = 0
-        try:
-            while page := self._outbox.delivered_since(start, after=seq, limit=_PAGE):
-                for stored in page:
-                    seq = stored.seq
-                    yield Post(
-                        f"{self._options.root}/{stored.topic}",
-                        self._encoding.encode(stored.payload),
-                        self._encoding.content_type,
-                        properties=(("replayed", "true"),),
-                    )
-        except OutboxError as problem:
-            _log.error("replay ended at %d: %s", seq, problem)
 
     def close(self) -> None:
         """Send what goes out in 2 s, say `stopped`, and let go; what is left waits on disk."""
         self._stopping.set()
-        self._wake()
+        self._bell.ring()
         # A dial that hangs is not waited for: it is a daemon thread, and has nothing to say.
         self._thread.join(2 * _FLUSH_S + 1.0 if self.link.is_connected else 0.5)
-        self._bell.close()
 
     def _topic(self, subtopic: str) -> str:
         return f"{self._options.root}/{node_topic(self._origin, subtopic)}"
-
-    def _wake(self) -> None:
-        with suppress(OSError):  # ringing already, or closed
-            self._bell.send(b"\0")
 
     def _keep(self, post: Post) -> None:
         """Have a retained message at the broker, whichever it is and will be."""
@@ -316,7 +239,7 @@ class MqttSink:
             if position == 0:
                 rounds += 1
                 self._stopping.wait(self._wait(rounds))
-        self._ear.close()
+        self._bell.close()
 
     def _was_steady(self) -> bool:
         up = self._connected_at
@@ -334,7 +257,7 @@ class MqttSink:
         is_farewell = False
         self._record.trying(address.place)
         try:
-            session.connect(_CONNECT_S)
+            session.connect(CONNECT_S)
             self._connected_at = time.monotonic()
             self._record.up(now)
             self._remember(status)
@@ -347,54 +270,26 @@ class MqttSink:
                 root=self._options.root,
                 wait=self._wait,
             )
-            self._deliver_until_stopped(session, delivery)
-            is_farewell = self._take_leave(session, delivery, address)
+            try:
+                self._deliver_until_stopped(session, delivery)
+                is_farewell = self._take_leave(session, delivery, address)
+            finally:
+                delivery.acknowledge()
         finally:
             session.close(is_farewell=is_farewell)
             self._record.down(datetime.now(timezone.utc))
 
     def _deliver_until_stopped(self, session: Session, delivery: Delivery) -> None:
-        subscribed: tuple[str, ...] = ()
-        is_refusal_said = False
+        self._exchange.begin()
         while not self._stopping.is_set():
-            if subscribed != (wanted := tuple(self._ears)):
-                session.subscribe([topic for topic in wanted if topic not in subscribed])
-                subscribed = wanted
-            self._send_answers(session)
+            self._exchange.send(session)
             delivery.fill()
             health, self._health = self._health, None
             if health is not None:
                 session.publish_health(self._topic(HEALTH), health)
-            session.serve(min(_IDLE_S, delivery.idle_s), self._ear)
+            session.serve(min(_IDLE_S, delivery.idle_s), self._bell)
             delivery.settle()
-            self._hand_over(session)
-            if session.not_subscribed and not is_refusal_said:
-                is_refusal_said = True
-                place = self._record.link.place
-                self._record.failed(f"{place} delivers no commands: {session.not_subscribed}")
-
-    def _send_answers(self, session: Session) -> None:
-        while self._answers and session.has_room:
-            posts = self._answers.popleft()
-            post = next(posts, None)
-            if post is None:
-                continue
-            self._answers.append(posts)  # in turn: a long replay keeps no short answer waiting
-            if session.fits(post.topic, post.payload):
-                session.post(post)
-            else:
-                _log.warning("an answer to %s is larger than the broker accepts", post.topic)
-
-    def _hand_over(self, session: Session) -> None:
-        heard, session.heard = session.heard, []
-        for incoming in heard:
-            for topic, ear in self._ears.items():
-                if _is_match(topic, incoming.topic):
-                    ear(incoming)
-                    break
-        refused, session.refused_posts = session.refused_posts, []
-        for words in refused:
-            self._record.failed(f"{self._record.link.place} did not take an answer: {words}")
+            self._exchange.hand_over(session)
 
     def _take_leave(self, session: Session, delivery: Delivery, address: Address) -> bool:
         """Whether the broker knows the last status, so that it need not publish the Will."""
@@ -405,15 +300,7 @@ class MqttSink:
             deadline = time.monotonic() + _FLUSH_S
             delivery.fill()
             while not delivery.is_done and time.monotonic() < deadline:
-                session.serve(0.1, self._ear)
+                session.serve(0.1, self._bell)
                 delivery.settle()
                 delivery.fill()
         return delivery.are_states_known
-
-
-def _is_match(topic_filter: str, topic: str) -> bool:
-    """Whether a topic is one of those that a filter without `#` asks for."""
-    wanted, levels = topic_filter.split("/"), topic.split("/")
-    return len(wanted) == len(levels) and all(
-        one in ("+", level) for one, level in zip(wanted, levels, strict=True)
-    )

@@ -12,21 +12,30 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from edge.config import Config
 from edge.config.schema import Camera
 from edge.detectors import Models
-from edge.errors import SourceError
+from edge.errors import SourceError, SourceRefused
 from edge.hardware import Sensors, read_sensors
 from edge.runtime.clock import OLDEST, is_synchronised, utc_now
 from edge.runtime.cooling import STEPS
 from edge.runtime.service import origin_of
 from edge.sinks.mqtt import probe
+from edge.site._certificates import examine_certificates
 from edge.site._check import Check, Level
 from edge.site._detectors import examine_detector
+from edge.site._graphics import examine_graphics
+from edge.site._permissions import examine_permissions
 from edge.topics import DOCTOR, node_topic
 
 __all__ = ["Check", "Level", "examine"]
+
+FULL_MIB = 16
+"""Less than this is no room: a write-ahead log of the outbox takes 4, a clip more."""
 
 CAMERA_TIMEOUT_S = 8.0
 """Longest wait for a camera: two long GOPs and a slow login."""
@@ -39,6 +48,8 @@ def examine(config: Config) -> Iterator[Check]:
         config: As loaded; cameras that were rejected are reported too.
     """
     yield from _configuration(config)
+    yield from examine_permissions(config)
+    yield examine_graphics()
     models = Models.on_this_machine(config.appliance.storage.path)
     for name, options in sorted(config.appliance.detectors.items()):
         yield from examine_detector(name, options, models, config.folder)
@@ -46,8 +57,10 @@ def examine(config: Config) -> Iterator[Check]:
     with ThreadPoolExecutor(max(1, min(8, len(cameras)))) as pool:
         yield from pool.map(examine_camera, cameras)
     yield from brokers(config)
+    yield from examine_certificates(config, utc_now())
+    yield root_of(config.appliance.storage.path)
     yield _disk(config)
-    yield _clock()
+    yield clock(utc_now())
     yield temperature(read_sensors())
 
 
@@ -65,11 +78,12 @@ def _configuration(config: Config) -> Iterator[Check]:
 
 
 def examine_camera(options: Camera) -> Check:
+    """Open a camera once and decode a picture."""
     label = f"camera {options.camera}"
     try:
         source = options.source.open(timeout_s=CAMERA_TIMEOUT_S)
     except SourceError as exc:
-        return Check(label, "red", str(exc))
+        return Check(label, "red", str(exc), _remedy(exc, options))
     try:
         decoder = options.analyse.decoder.open(source.stream)
         for number, packet in enumerate(source.packets()):
@@ -86,7 +100,7 @@ def examine_camera(options: Camera) -> Check:
             if number > 300:
                 break
     except SourceError as exc:
-        return Check(label, "red", str(exc))
+        return Check(label, "red", str(exc), _remedy(exc, options))
     finally:
         source.close()
     return Check(
@@ -94,6 +108,22 @@ def examine_camera(options: Camera) -> Check:
         "red",
         f"{options.source.address}: connected, but no picture could be decoded in 300 packets",
         "set the camera to H.264 with a keyframe at least every 4 s",
+    )
+
+
+def _remedy(exc: SourceError, options: Camera) -> str:
+    """What to do about a camera, by how it failed."""
+    host = urlsplit(options.source.address).hostname
+    if host is None:
+        return "check the recording's path in the camera's file"
+    if isinstance(exc, SourceRefused):
+        return (
+            "log in to the camera's own page with the user and password of its file; stream paths: "
+            f"edge discover --address {host} --user NAME"
+        )
+    return (
+        f"ping {host}; look at power, cable and switch port; see whether it has another address: "
+        "edge discover"
     )
 
 
@@ -147,6 +177,13 @@ def _disk(config: Config) -> Check:
         )
     free_mib = shutil.disk_usage(folder).free / 2**20
     found = f"{path}: {free_mib / 1024:.1f} GiB free"
+    if free_mib < FULL_MIB:
+        return Check(
+            "disk",
+            "red",
+            f"{path}: full, {free_mib:.0f} MiB free; events are kept in memory, and no evidence",
+            f"sudo du -xh {folder} | sort -h | tail; sudo journalctl --vacuum-size=100M",
+        )
     if free_mib < 2 * storage.outbox.max_mib:
         return Check(
             "disk",
@@ -157,6 +194,29 @@ def _disk(config: Config) -> Check:
     return Check("disk", "green", found)
 
 
+def root_of(storage: Path, root: Path = Path("/")) -> Check:
+    """Whether the system's disk is read-only: by choice, or because the kernel gave up on it.
+
+    Args:
+        storage: Where the box writes; it may be another disk.
+        root: The system's disk.
+    """
+    name = "system disk"
+    if not os.statvfs(root).f_flag & os.ST_RDONLY:
+        return Check(name, "green", "can be written")
+    place = next(path for path in (storage, *storage.parents) if path.exists())
+    if not os.statvfs(place).f_flag & os.ST_RDONLY:
+        found = f"read-only, as some images are on purpose; {storage} can be written"
+        return Check(name, "green", found)
+    return Check(
+        name,
+        "red",
+        f"{root} is read-only, and so is {storage}: after errors of the disk the kernel does that",
+        f"sudo dmesg | grep -iE 'remount|i/o error'; sudo mount -o remount,rw {root}; if it comes "
+        "back, replace the disk",
+    )
+
+
 def temperature(sensors: Sensors) -> Check:
     """How hot the box is, and how far from where its kernel throttles."""
     if not sensors.celsius:
@@ -165,7 +225,20 @@ def temperature(sensors: Sensors) -> Check:
     found = f"{zone} {sensors.celsius[zone]:.0f} C"
     if sensors.power_mode:
         found += f", power mode {sensors.power_mode}"
+    if sensors.emc_load is not None:
+        found += f", memory {sensors.emc_load:.0%} busy"
+    slowed = [f"{cause} {count}" for cause, count in sensors.throttled.items() if count]
+    if slowed:
+        found += f", throttled since the start: {', '.join(slowed)}"
     headroom = sensors.headroom_celsius
+    if any(cause.startswith("over-current") for cause in slowed):
+        return Check(
+            "temperature",
+            "amber",
+            found,
+            "over-current: a stronger power supply, thicker or shorter leads, or a lower power "
+            "mode (sudo nvpmodel -m N)",
+        )
     if headroom is None:
         return Check("temperature", "green", found)
     found += f", {headroom:.0f} C below where the kernel throttles"
@@ -179,8 +252,12 @@ def temperature(sensors: Sensors) -> Check:
     )
 
 
-def _clock() -> Check:
-    now = utc_now()
+def clock(now: datetime) -> Check:
+    """Whether the box's UTC can be believed.
+
+    Args:
+        now: What it says.
+    """
     if now < OLDEST:
         return Check(
             "clock",

@@ -10,10 +10,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from edge.decoders.software import Options as SoftwareDecoder
-from edge.errors import SourceLost
+from edge.errors import InputError, SourceLost
 from edge.frame import Frame
+from edge.options import kinds
 from edge.packet import Packet
 from edge.runtime.attention import MOST_GOP_S
 from edge.sources import SourceOptions
@@ -177,3 +182,27 @@ def _jitter_ms(packets: Sequence[Packet], arrived: Sequence[float]) -> float:
 
 def _clock(clock_ms: int, doubt: str) -> str:
     return f"within {clock_ms} ms" + (f"; {doubt}" if doubt else "")
+
+
+def source_of(url: str, transport: str) -> SourceOptions:
+    """The options of a camera file for this address.
+
+    Raises:
+        InputError: It is no address and no file; says no part of it that may be a password.
+    """
+    scheme, has_scheme, _ = url.partition("://")
+    made: dict[str, Any]
+    if not has_scheme:
+        if not Path(url).is_file():
+            raise InputError(f"{url}: no such recording; expected one, or rtsp://host/path")
+        made = {"kind": "file", "path": Path(url), "realtime": False}
+    elif scheme in ("http", "https"):
+        made = {"kind": "http", "url": url}
+    else:
+        made = {"kind": "rtsp", "url": url, "transport": transport}
+    try:
+        options: SourceOptions = kinds("edge.sources")[made["kind"]].model_validate(made)  # type: ignore[assignment]
+    except ValidationError as exc:
+        words = exc.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
+        raise InputError(f"URL: {words}") from None
+    return options

@@ -25,7 +25,7 @@ from urllib.parse import quote, unquote
 import yaml
 
 from edge import __version__
-from edge.config.credentials import FILE
+from edge.config.credentials import FILE, credential_folders
 from edge.config.folder import files
 from edge.hardware import read_sensors
 from edge.site._check import Check
@@ -85,9 +85,10 @@ def secrets_of(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
         values += _scalars(node)
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         pass  # unreadable for us: then nothing of it can be in what we collect from its reader
-    credentials = environment.get("CREDENTIALS_DIRECTORY")
-    if credentials and Path(credentials).is_dir():
-        for file in Path(credentials).iterdir():
+    for credentials in credential_folders(folder, environment):
+        if not os.access(credentials, os.R_OK | os.X_OK):
+            continue
+        for file in credentials.iterdir():
             try:
                 values.append(file.read_text("utf-8").rstrip("\r\n"))
             except (OSError, UnicodeDecodeError):

@@ -40,7 +40,8 @@ class Options(SourceOptions):
         SecretStr | None,
         Field(
             description="Address of the camera's second, smaller stream; where given, it is the "
-            "one analysed. The main stream is not opened in this release.",
+            "one analysed. The main stream is not opened beside it: clips and snapshots are of the "
+            "smaller one too.",
             examples=["rtsp://${CAM_USER}:${CAM_PASSWORD}@10.0.0.21:554/stream2"],
         ),
     ] = None

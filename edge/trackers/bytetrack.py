@@ -147,6 +147,8 @@ class ByteTrack:
         Tentative and lost ones have to be; one that has stood for two minutes, and was there at
         the last look, only has to be looked at now and then.
         """
+        if not len(self._id):  # asked for every packet of an idle camera
+            return False
         return not (self._is_at_rest() & (self._seen == self._pts)).all()
 
     def _is_at_rest(self) -> Mask:

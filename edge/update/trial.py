@@ -11,6 +11,7 @@ complete release or the other, wherever the power goes.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -35,6 +36,9 @@ READY_S = 300.0
 
 ROOM = 4
 """Times its size a bundle needs: its copy, its files, and what they become."""
+
+GONE = (errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.ESTALE)
+"""What reading from a stick says that was pulled or is failing."""
 
 BEFORE = ("configuration", "engines", "broker", "cameras")
 AFTER = ("broker", "cameras")
@@ -128,10 +132,18 @@ class Update:
         incoming.mkdir()
         self._check_room(bundle)
         # From here on the copy counts: a stick can be pulled, and can lie the second time.
-        copy = Path(shutil.copyfile(bundle, incoming / bundle.name))
-        signature = bundle.with_name(bundle.name + ".minisig")
-        if signature.is_file():
-            shutil.copyfile(signature, incoming / signature.name)
+        copy, signature = incoming / bundle.name, bundle.with_name(bundle.name + ".minisig")
+        try:
+            shutil.copyfile(bundle, copy)
+            if signature.is_file():
+                shutil.copyfile(signature, incoming / signature.name)
+        except OSError as exc:
+            if exc.errno not in GONE:
+                raise
+            raise InputError(
+                f"{bundle} cannot be read to its end ({exc.strerror}): was the stick pulled, or is "
+                "it failing? Nothing was installed; copy the bundle again"
+            ) from exc
         self.reached("copied")
         signer = check_signature(copy, incoming / signature.name, keys)
         release = read_release(copy)

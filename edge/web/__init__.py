@@ -42,10 +42,12 @@ class Visitor:
     Attributes:
         user: Their name; `local` for whoever is on the box while it has no users.
         address: Where they ask from.
+        role: What they may do.
     """
 
     user: str
     address: str
+    role: str = ""
 
     def __str__(self) -> str:
         """For the log and the control room."""

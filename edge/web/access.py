@@ -153,10 +153,10 @@ class Access:
                 return refusal
         elif is_change or not is_local:
             return refused(401, "log in first")
-        scope["admitted"] = self._admitted(request, session.user if session else LOCAL)
+        scope["admitted"] = self._admitted(request, session)
         return None
 
-    def _admitted(self, request: Request, user: str) -> Admitted:
+    def _admitted(self, request: Request, session: Session | None) -> Admitted:
         def is_open() -> bool:
             try:
                 return self.is_local or self.session(request, touch=False) is not None
@@ -164,7 +164,8 @@ class Access:
                 return False
 
         address = request.client.host if request.client else "?"
-        return Admitted(Visitor(user, address), is_open)
+        user, role = (session.user, session.role) if session else (LOCAL, "")
+        return Admitted(Visitor(user, address, role), is_open)
 
     def _wrong_place(self, request: Request, *, is_change: bool) -> Response | None:
         """Refuse what another page has a browser ask; None where it asks for itself."""

@@ -42,12 +42,14 @@ class Limits:
         min_iou: Mean IoU of the boxes both have.
         max_confidence_change: Mean absolute difference of the confidence in what both have.
         max_map_drop: Points of mAP, where there are annotations.
+        min_objects: Fewer objects in the reference's eyes say nothing.
     """
 
     min_found: float = 0.95
     min_iou: float = 0.90
     max_confidence_change: float = 0.045
     max_map_drop: float = 1.5
+    min_objects: int = MIN_OBJECTS
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,11 @@ class Agreement:
 
     def objections(self, limits: Limits = Limits()) -> list[str]:
         """Why the other is not to be used, each as expected against got; empty if it may."""
-        if self.n_reference < MIN_OBJECTS:
+        if self.n_reference < limits.min_objects:
             too_few = (
-                f"expected pictures with at least {MIN_OBJECTS} objects the reference is sure of, "
-                f"got {self.n_reference}; give more pictures, of streets rather than of walls"
+                f"expected pictures with at least {limits.min_objects} objects the reference is "
+                f"sure of, got {self.n_reference}; give more pictures, of streets rather than of "
+                "walls"
             )
             return [too_few]
         found = []

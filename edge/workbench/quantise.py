@@ -17,7 +17,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ def quantise(
     calibration: Sequence[Inputs],
     look: Look,
     progress: Callable[[str], None] = lambda _: None,
+    weight_bits: int = 8,
 ) -> Quantised:
     """Quantise a network.
 
@@ -79,6 +80,8 @@ def quantise(
         calibration: What the network is given for pictures like those it will see.
         look: What is seen with a file; called once a layer, and a few times more.
         progress: Told in words what is being done.
+        weight_bits: 8, or 7 for processors without VNNI, whose sums of two products overflow
+            with 8 (adr/0046).
 
     Raises:
         ModelError: The file cannot be read or converted, has nothing to quantise, or does not
@@ -96,7 +99,9 @@ def quantise(
         last = [layer for layer in graph.last_layers(model, FEEDS) if layer in set(layers)]
         graph.guard_concats(model)
         graph.write(model, folder / "float.onnx")
-        plain = _Network(folder / "float.onnx", _ranges(folder / "float.onnx", calibration))
+        plain = _Network(
+            folder / "float.onnx", _ranges(folder / "float.onnx", calibration), weight_bits
+        )
         reference = look(plain.path, None)
 
         def error(network: _Network, layer: str) -> float:
@@ -140,15 +145,17 @@ class _Network:
     Attributes:
         path: The file.
         ranges: Lowest and highest value of each tensor between layers.
+        weight_bits: Of a quantised layer's weights.
     """
 
     path: Path
     ranges: dict[str, tuple[float, float]]
+    weight_bits: int
 
     def quantised(self, layers: set[str]) -> Path:
         """A file in which layers of these names are quantised; the next call writes over it."""
         path = self.path.with_name("attempt.onnx")
-        graph.write(_with_qdq(self.path, self.ranges, layers), path)
+        graph.write(_with_qdq(self, layers), path)
         return path
 
     def centred(self, tensors: Iterable[str]) -> _Network:
@@ -161,7 +168,7 @@ class _Network:
             ranges[graph.centred(tensor)] = low - middle, high - middle
         path = self.path.with_name("centred.onnx")
         graph.write(model, path)
-        return _Network(path, ranges)
+        return replace(self, path=path, ranges=ranges)
 
 
 def _error(reference: Sequence[Detections], seen: Sequence[Detections]) -> float:
@@ -202,19 +209,20 @@ def _ranges(path: Path, calibration: Sequence[Inputs]) -> dict[str, tuple[float,
     }
 
 
-def _with_qdq(path: Path, ranges: dict[str, tuple[float, float]], layers: set[str]) -> Any:
+def _with_qdq(network: _Network, layers: set[str]) -> Any:
     """The network with quantised layers of these names."""
     from onnxruntime.quantization import CalibrationMethod, QuantType
     from onnxruntime.quantization.calibrate import TensorsData
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
     limits = {
-        name: tuple(np.array(end, np.float32) for end in ends) for name, ends in ranges.items()
+        name: tuple(np.array(end, np.float32) for end in ends)
+        for name, ends in network.ranges.items()
     }
     quantizer = QDQQuantizer(
-        graph.library().load(str(path)),
+        graph.library().load(str(network.path)),
         per_channel=True,
-        reduce_range=False,
+        reduce_range=network.weight_bits == 7,
         weight_qType=QuantType.QInt8,
         activation_qType=QuantType.QInt8,
         tensors_range=TensorsData(CalibrationMethod.MinMax, limits),

@@ -21,7 +21,7 @@ import numpy as np
 
 from edge.frame import Frame, Plane, Stamp
 from edge.health import Checks
-from edge.health.frozen import Frozen, _change, _sample
+from edge.health.frozen import Frozen, _change, _sample, _speaks
 from edge.health.view import BETTER, CONTRAST, FOUND, RECOGNISED, View
 from edge.runtime.wiring import checks
 from tests.conftest import shared_folder
@@ -85,8 +85,9 @@ def frozen_table(folder: Path) -> None:
     print("\n| picture | least | median | most |\n|---|---|---|---|")
 
     def row(name: str, pictures: Sequence[Plane], apart: int) -> None:
-        pairs = zip(pictures, pictures[apart:], strict=False)
-        levels = [_change(_sample(one), _sample(other)) for one, other in pairs]
+        rows = [_sample(picture) for picture in pictures]
+        pairs = zip(rows, rows[apart:], strict=False)
+        levels = [_change(one, other, _speaks(one)) for one, other in pairs]
         figures = (min(levels), statistics.median(levels), max(levels))
         print(f"| {name} | {' | '.join(f'{level:.2f}' for level in figures)} |")
 

@@ -72,7 +72,8 @@ def test_the_node_red_flow_does_what_the_page_says(tmp_path: Path) -> None:
     ]
     program = (
         "const kept = {}; const context = {get: k => kept[k], set: (k, v) => kept[k] = v};"
-        f"const f = new Function('msg', 'context', {json.dumps(function['func'])});"
+        # Node-RED declares `node` around a function; one that declares it too does not compile.
+        f"const f = new Function('msg', 'context', {json.dumps('var node;' + function['func'])});"
         f"console.log(JSON.stringify({json.dumps(events)}.map(e => f({{payload: e}}, context))));"
     )
     done = subprocess.run(["node", "-e", program], capture_output=True, check=True, timeout=30)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
+import yaml
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -39,6 +40,11 @@ def review(room: Room, event: str, **fields: object) -> str:
     assert eventually(lambda: correlation in room.answers, 15), "no answer to a review"
     message: paho.MQTTMessage = room.answers[correlation]
     return str(json.loads(message.payload)["outcome"])
+
+
+def kinds_of(log: Path) -> set[str]:
+    """What is in the log, also while it is written."""
+    return {record.kind for record in read(log)}
 
 
 def start_witness(state: Path, port: int) -> subprocess.Popen[str]:
@@ -70,8 +76,16 @@ def test_what_a_box_does_is_recorded_witnessed_and_verified(tmp_path: Path) -> N
             assert review(room, event, verdict="perhaps") == "malformed"
             assert review(room, event, at="2099-01-01T00:00:00Z") == "stale"
             assert room.ask("ping")["ok"]
+            sound = (folder / "cameras" / "yard.yaml").read_text()
             (folder / "cameras" / "yard.yaml").write_text("version: 2\n")
             assert room.ask("reload")["ok"] is False
+            assert room.ask("disarm", camera="yard", rule="across", seconds=600)["ok"]
+            assert room.ask("arm", camera="yard", rule="across")["ok"]
+            yard = yaml.safe_load(sound)
+            yard["rules"][0]["cool_down_seconds"] = 7
+            (folder / "cameras" / "yard.yaml").write_text(yaml.safe_dump(yard))
+            box.process.send_signal(signal.SIGHUP)
+            assert eventually(lambda: "config.applied" in kinds_of(log), 20), box.output
             box.process.send_signal(signal.SIGKILL)
             box.process.wait()
             _configure(tmp_path / "box", broker.port, clip)
@@ -101,6 +115,21 @@ def test_what_a_box_does_is_recorded_witnessed_and_verified(tmp_path: Path) -> N
     kinds = {record.kind for record in records}
     assert kinds >= {"start", "stop", "event", "command", "review", "config.refused"}
     assert kinds >= {"model.changed", "rule.armed"}
+    (refused,) = (record for record in records if record.kind == "config.refused")
+    assert (refused.facts["by"], refused.personal["who"]) == ("command", "control-room")
+    assert refused.facts["config"] != refused.facts["in_force"]
+    assert refused.facts["problems"][0].startswith("yard.yaml:1:")
+    (applied,) = (record for record in records if record.kind == "config.applied")
+    assert (applied.facts["by"], applied.personal["who"][:6]) == ("signal", "SIGHUP")
+    assert len(applied.facts["diff_sha256"]) == 64
+    (changed,) = (r for r in records if r.facts.get("name") == "cool_down_seconds")
+    assert (changed.kind, changed.facts["rule"], changed.facts["becomes"]) == (
+        "threshold.changed", "across", 7,
+    )  # fmt: skip
+    asked = [r for r in records if "by control-room" in r.personal.get("why", "")]
+    assert [(r.kind, r.facts["rule"]) for r in asked if r.kind != "command"] == [
+        ("rule.disarmed", "across"), ("rule.armed", "across"),
+    ]  # fmt: skip
     (judged,) = (record for record in records if record.kind == "review")
     assert (judged.facts["event"], judged.facts["verdict"]) == (event, "false")
     assert (judged.personal["who"], judged.personal["why"]) == ("desk-3", "a tree")

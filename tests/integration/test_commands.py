@@ -329,3 +329,31 @@ def test_without_a_list_nothing_is_heard(tmp_path: Path, port: int, clip: Path) 
     finally:
         room.close()
         assert box.end(signal.SIGTERM) == 0, box.output
+
+
+def test_disarming_outlives_kill_9_and_its_end_stays(room: Room, box: Appliance) -> None:
+    """A box that comes back says anew what is kept back, with the same end. It is killed: last."""
+    answer = room.ask("disarm", camera="yard", rule="across", seconds=600)
+    until = answer["result"]["disarmed_until"]
+    box.end(signal.SIGKILL)
+    n_before = len(room.of("line_crossed", "pulse"))
+    room.states.clear()
+    again = Appliance(box.folder)
+    try:
+        assert eventually(lambda: len(room.of("rule_disarmed", "begin")) == 2, 30), again.output
+        first, second = room.of("rule_disarmed", "begin")
+        (end,) = room.of("rule_disarmed", "end")
+        assert (end["incident"], end["reason"]) == (
+            first["incident"],
+            "the appliance was restarted",
+        )
+        assert second["reason"] == first["reason"]
+        state = "camera/yard/state/across"
+        assert eventually(lambda: room.states.get(state, {}).get("count", 0) > 0, 30)
+        assert room.states[state]["disarmed_until"] == until
+        assert room.states[state]["armed"] is False
+        assert len(room.of("line_crossed", "pulse")) == n_before
+        room.ask("arm", camera="yard", rule="across")
+        assert json.loads((box.folder / "var" / "disarmed.json").read_text()) == {}
+    finally:
+        again.end(signal.SIGTERM)

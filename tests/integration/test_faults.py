@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from edge.audit import read
+from edge.config import load
 from edge.errors import SourceLost
-from edge.runtime.camera import LOST_S
+from edge.runtime.diagnosis import LOST_S
 from edge.sources.rtsp import Options
 from tests.rtsp_camera import RtspCamera
 from tests.servers import eventually, mosquitto
@@ -120,6 +122,13 @@ def test_a_step_of_the_clock_ends_no_stream_and_spoils_no_duration(street: Stree
     assert street.box.is_running
     assert room.of("camera_lost", "begin", since=began) == []
     assert {one.body["camera"] for one in room.of("clock_unsure", "begin")} == set(street.cameras)
+    steps = [
+        record.facts["seconds"]
+        for record in read(load(street.box.output.parent).appliance.storage.path / "audit")
+        if record.kind == "clock.step"
+    ]
+    assert len(steps) >= len(clock.STEPS[:3])
+    assert max(steps) == pytest.approx(3600, abs=60)
     # Stays that begin before the first step, last over a step, and begin after one.
     assert clock.most_apart_s(list(clock.stays_s(room))) <= clock.HEARD_LIMIT_S
     heard = [one.t for one in room.of("line_crossed", "pulse", "healthy", began - FILM.loop_s)]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from edge.audit import read, verify
 from edge.config import load
 from edge.site.doctor import examine
 from tests.integration.test_chain import walk
@@ -76,5 +77,8 @@ def test_disk_full_before_the_start(tmp_path: Path) -> None:
             assert heard(listener, "storage_degraded")[1]["incident"] == begin["id"]
             assert (folder / "var" / "outbox.db").exists()
             assert box.stop() == 0
+        assert verify(folder / "var" / "audit").is_sound
+        records = list(read(folder / "var" / "audit"))
+        assert any(r.kind == "log.gap" and "No space left" in r.facts["reason"] for r in records)
         numbers = [message.json["seq"] for message in listener.matching("/event/")]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))

@@ -1,117 +1,146 @@
 #!/usr/bin/env bash
-# Run by clean_root.sh inside the root: BUNDLE NEWER_BUNDLE, both in /stick.
+# Run by clean_root.sh inside the root: BUNDLE NEWER_BUNDLE, both in /stick. The life of an installation that
+# install.sh makes; it ends in the middle of an update, where clean_root.sh cuts the power.
 set -euo pipefail
+source /stick/clean_root_steps.sh
 bundle=/stick/$1 newer=/stick/$2
-step() { echo "== $*"; }
-fail() {
-    echo "FAILED: $*"
-    tail -20 /var/log/edge.txt 2>/dev/null | sed 's/^/DEBUG /'
-    exit 1
-}
-find / -xdev \( -path /proc -o -path /stick -o -path /run -o -path /dev -o -path /tmp \) -prune -o -print | sort >/run/before
-chmod +x /stick/install.sh /stick/systemctl
+old=$(version_of "$bundle") new=$(version_of "$newer")
+install=(sh /stick/install.sh)
+broker
+files >/run/before
 
 step "a dry run does nothing"
-/stick/install.sh --offline "$bundle" --dry-run >/run/dry 2>&1
+"${install[@]}" --offline "$bundle" --dry-run >/run/dry 2>&1
 [[ ! -e /opt/edge ]] || fail "the dry run made /opt/edge"
 step "a full disk is explained, and nothing is half done"
 mkdir -p /opt/edge && mount -t tmpfs -o size=200m tmpfs /opt/edge
-if /stick/install.sh --offline "$bundle" 2>/run/said; then fail "installed on a full disk"; fi
-cat /run/said
+refused 'are free; nothing was done' "${install[@]}" --offline "$bundle"
 mount -o remount,ro /opt/edge
 step "a read-only disk, too"
-if /stick/install.sh --offline "$bundle" 2>/run/said; then fail "installed on a read-only disk"; fi
-cat /run/said
+refused 'cannot be written; nothing was done' "${install[@]}" --offline "$bundle"
 umount /opt/edge && rmdir /opt/edge
+step "a bundle that is cut off, and one for another processor"
+head -c 1000000 "$bundle" >/run/cut.tar
+refused 'cut off' "${install[@]}" --offline /run/cut.tar
+tar --extract --file "$bundle" --directory /run release.json make-release
+sed -i 's/"machine": "[^"]*"/"machine": "riscv64"/' /run/release.json
+tar --create --file /run/foreign.tar --directory /run release.json make-release
+refused 'is for riscv64' "${install[@]}" --offline /run/foreign.tar
+files | comm -13 /run/before - | grep . && fail "something was left"
 
-step "install"
+step "install, with the clock in 1970 as on a first boot with a dead battery"
 SECONDS=0
-/stick/install.sh --offline "$bundle"
+LD_PRELOAD=/stick/libfaketime.so.1 FAKETIME='@1970-01-01 00:01:00' "${install[@]}" --offline "$bundle"
 echo "took $SECONDS s"
 edge --version
-find /opt/edge /etc/edge /etc/systemd/system /usr/local/bin | sort >/run/first
+ours >/run/first
 step "install again: nothing changes"
-/stick/install.sh --offline "$bundle"
-find /opt/edge /etc/edge /etc/systemd/system /usr/local/bin | sort | diff /run/first - || fail "the second run changed something"
+"${install[@]}" --offline "$bundle"
+ours | diff /run/first - || fail "the second run changed something"
+[[ $(of_unit UnitFileState) == enabled && $(of_unit ActiveState) == inactive ]] || fail "not enabled, or started without a configuration"
 
-step "configure: a street drawn by the program itself, the motion detector, a broker"
-mkdir -p /etc/edge/cameras /etc/edge/update-keys
-cp /stick/*.pub /etc/edge/update-keys/
-/opt/edge/current/bin/python -c "
-from pathlib import Path
-from edge.demo.street import render
-render(Path('/etc/edge/street.mp4'))"
-cat >/etc/edge/appliance.yaml <<'END'
-version: 1
-site: clean
-node: root
-mqtt: {url: "mqtt://127.0.0.1:1883"}
-storage: {path: /var/lib/edge}
-detectors: {street: {kind: motion}}
-END
-cat >/etc/edge/cameras/street.yaml <<'END'
-version: 1
-camera: street
-source: {kind: file, path: /etc/edge/street.mp4, loop: true, realtime: true}
-analyse: {detector: street, fps: 8}
-zones: {all: [[0.02, 0.2], [0.98, 0.2], [0.98, 0.98], [0.02, 0.98]]}
-rules: [{name: entry, kind: zone_entry, zone: all}]
-END
-chgrp -R edge /etc/edge && chmod -R g+rX /etc/edge
+step "configure; secrets as systemd credentials"
+configure
+"${install[@]}" --offline "$bundle" --no-start
 edge check --config /etc/edge
-printf 'listener 1883 127.0.0.1\nallow_anonymous true\n' >/run/mosquitto.conf
-/usr/sbin/mosquitto -c /run/mosquitto.conf >/run/mosquitto.log 2>&1 &
-mosquitto=$!
-cp /stick/systemctl /usr/local/sbin/systemctl # from here on, what stands for systemd
-sleep 1
-
-event() {
-    timeout 90 mosquitto_sub -h 127.0.0.1 -t 'cctv/v1/clean/root/camera/street/event/#' -C 1 >/run/event || fail "no event"
-    head -c 160 /run/event
-    echo
-}
-step "start as the unit does, and an event over mosquitto"
-systemctl restart edge.service
+step "start: Type=notify, with a password from LoadCredential"
+systemctl start edge.service || fail "it did not start" # returns when it said READY=1
+is_active || fail "it is not active"
+systemctl stop edge-update.timer # its turn comes
+of_unit StatusText
 event
-for _ in $(seq 100); do [[ $(systemctl show edge.service --property=ActiveState --value) == active ]] && break; sleep 0.3; done
-systemctl show edge.service --property=StatusText --value
-echo "as $(stat --format=%U "/proc/$(cat /run/fake/pid)")"
+user=$(stat --format=%U "/proc/$(of_unit MainPID)")
+echo "as $user, credentials: $(cd /run/credentials/edge.service && echo *)"
+[[ $user == edge ]] || fail "not as edge"
+of_unit Result edge-engines.service
+for unit in edge edge-engines edge-recover edge-update; do
+    systemd-analyze security --no-pager "$unit.service" 2>/dev/null | grep -o 'Overall exposure.*: [0-9.]*'
+done
+
+step "a daemon that hangs is ended by the watchdog and started again"
+SECONDS=0
+hung=$(of_unit MainPID)
+kill -STOP "$hung"
+within 150 eval '[[ $(of_unit MainPID) != "$hung" ]] && is_active' || fail "the watchdog did nothing"
+journalctl --no-pager --unit edge.service | grep -o 'Watchdog timeout.*' | tail -1
+echo "active again after $SECONDS s"
+event
+
+step "an older, a damaged and a forged bundle are refused"
+cp "$newer" /run/forged.tar && printf x | dd of=/run/forged.tar bs=1 seek=90000000 conv=notrunc status=none
+cp "$newer.minisig" /run/forged.tar.minisig
+refused 'forged, damaged or cut off' edge update /run/forged.tar
+head -c 1000000 "$newer" >/run/cut.tar && cp "$newer.minisig" /run/cut.tar.minisig
+refused 'cut off' edge update /run/cut.tar
+refused 'is for riscv64' edge update /run/foreign.tar
+cp "$newer" /run/unsigned.tar
+refused 'has no signature' edge update /run/unsigned.tar
+rm /run/*.tar
+step "a read-only disk, and a full one: explained, and the release in service goes on"
+mount --bind /opt/edge /opt/edge && mount -o remount,bind,ro /opt/edge
+refused 'read-only' edge update "$newer"
+umount /opt/edge
+mkdir /run/small && mount -t tmpfs -o size=100m tmpfs /run/small
+refused 'are free; nothing was done' edge update "$newer" --root /run/small
+umount /run/small
+in_service "$old"
 
 step "upgrade from a stick"
 SECONDS=0
 edge update "$newer" 2>/run/steps || { cat /run/steps; fail "the update"; }
 cat /run/steps
 echo "took $SECONDS s"
-edge --version
+in_service "$new"
 event
-readlink "/proc/$(cat /run/fake/pid)/exe" >/dev/null
-tr '\0' ' ' <"/proc/$(cat /run/fake/pid)/cmdline"
-echo
-
-step "an older, a damaged and a foreign bundle are refused"
-if edge update "$bundle" 2>/run/said; then fail "an older bundle"; fi
-tail -1 /run/said
-head -c 1000000 "$newer" >/run/cut.tar && cp "$newer.minisig" /run/cut.tar.minisig
-if edge update /run/cut.tar 2>/run/said; then fail "a cut bundle"; fi
-tail -1 /run/said
+refused "older than $new in service" edge update "$bundle"
 
 step "roll back"
 edge update --roll-back
-edge --version
+within 200 is_of "$old" || true
+in_service "$old"
 event
 
-step "uninstall: nothing is left but data"
-systemctl stop edge.service
-rm /usr/local/sbin/systemctl
-kill "$mosquitto"
-kill "$(cat /run/fake/listener)" 2>/dev/null || true
-/stick/install.sh --uninstall
-rm -f /var/log/edge.txt
-find / -xdev \( -path /proc -o -path /stick -o -path /run -o -path /dev -o -path /tmp \) -prune -o -print | sort >/run/after
-comm -13 /run/before /run/after | grep -vE '^/(etc|var/lib)/edge(/|$)' | tee /run/left
-grep -vE '^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|^/var/(log|cache)|^/root/\.cache' /run/left && fail "something is left"
-echo "left: /etc/edge and /var/lib/edge, $(find /etc/edge /var/lib/edge -type f | wc -l) files"
-/stick/install.sh --uninstall --purge
-[[ ! -e /etc/edge && ! -e /var/lib/edge ]] || fail "purge left data"
-if id edge 2>/dev/null; then fail "purge left the user"; fi
-step "all passed"
+step "upgrade from the inbox, by edge-update.service in its sandbox"
+install -m 600 "$newer" "$newer.minisig" -t /var/lib/edge-updates
+SECONDS=0
+systemctl start edge-update.service || fail "edge-update.service"
+echo "took $SECONDS s: $(cat /var/lib/edge-updates/*.result)"
+in_service "$new"
+event
+
+step "a release on trial that cannot start is turned back by the guard"
+cp -a "/opt/edge/releases/$new" /opt/edge/releases/9.9
+printf '#!/bin/sh\nexit 1\n' >/opt/edge/releases/9.9/bin/edge
+printf 'release=9.9\nprevious=%s\nstarts=0\n' "$new" >/opt/edge/trial
+ln -sfn releases/9.9 /opt/edge/current
+SECONDS=0
+systemctl restart edge.service || true
+within 300 is_of "$new" || fail "it was not turned back"
+cat /opt/edge/rolled-back
+echo "in service again after $SECONDS s"
+event
+rm -r /opt/edge/releases/9.9
+
+step "a crash loop that is not the release's fault: the brake, and a new beginning"
+mkdir -p /run/systemd/system/edge.service.d /run/systemd/system/edge-recover.service.d
+printf '[Service]\nExecStart=\nExecStart=/bin/false\nRestartSec=1\n' >/run/systemd/system/edge.service.d/broken.conf
+printf '[Service]\nEnvironment=EDGE_RECOVER_WAIT_S=5\n' >/run/systemd/system/edge-recover.service.d/soon.conf
+systemctl daemon-reload
+systemctl restart edge.service || true
+within 60 eval '[[ $(of_unit ActiveState) == failed ]]' || fail "no brake"
+rm -r /run/systemd/system/edge.service.d
+systemctl daemon-reload
+within 200 is_active || fail "it did not begin anew"
+journalctl --no-pager --unit edge-recover.service | grep -o 'edge guard:.*' | tail -1
+event
+
+step "the power is cut in the middle of an update"
+edge update --roll-back
+within 200 is_of "$old" || fail "not back at $old"
+mkdir -p /etc/systemd/system/edge-update.timer.d
+printf '[Timer]\nOnBootSec=\nOnBootSec=20s\nRandomizedDelaySec=0\n' >/etc/systemd/system/edge-update.timer.d/sooner.conf
+cp /run/before /etc/edge/before # /run is gone with the power
+echo "$new" >/etc/edge/expected
+setsid edge update "$newer" >/dev/null 2>/run/steps &
+within 300 grep -q ^turned /run/steps || fail "it did not get so far"
+tail -1 /run/steps

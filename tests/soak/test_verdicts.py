@@ -7,10 +7,11 @@ from typing import Any, cast
 
 import pytest
 
+from tests.soak.box import Sample
 from tests.soak.faults import POWER_CUT
 from tests.soak.record import Happened, Record
 from tests.soak.room import Heard
-from tests.soak.verdicts import judge_losses
+from tests.soak.verdicts import judge_losses, judge_resources
 
 
 def heard(t: float, camera: str, **body: Any) -> Heard:
@@ -46,3 +47,15 @@ def test_watched_too_early_is_judged_by_the_group_of_the_camera(
     verdicts = {verdict.name: verdict for verdict in judge_losses(record)}
     assert verdicts["said to be watched while nothing came"].is_met is is_met
     assert cut.recovery_s == {"first": 0.5, "last": 0.5}
+
+
+@pytest.mark.parametrize(("leak_mib_h", "is_met"), [(0.0, True), (30.0, False)])
+def test_a_leak_is_told_from_a_heap_that_takes_its_size(leak_mib_h: float, *, is_met: bool) -> None:
+    """Twenty minutes of climbing are over by the second half; a leak is not."""
+    samples = [
+        Sample(t, 600 + 70 * min(1.0, t / 1200) + leak_mib_h * t / 3600, 69, 75, 0.0)
+        for t in map(float, range(0, 3600, 5))
+    ]
+    record = cast("Record", SimpleNamespace(samples=samples, sources=[None] * 32))
+    verdicts = {verdict.name: verdict for verdict in judge_resources(record)}
+    assert verdicts["memory, slope of the second half"].is_met is is_met

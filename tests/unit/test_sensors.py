@@ -38,6 +38,11 @@ ORIN = {
     "class/hwmon/hwmon1/curr1_input": "1400",
     "class/hwmon/hwmon1/in4_label": "sum of shunt voltages",
     "class/hwmon/hwmon0/name": "pwmfan",
+    "class/hwmon/hwmon2/name": "soctherm_oc",
+    "class/hwmon/hwmon2/oc1_event_cnt": "0",
+    "class/hwmon/hwmon2/oc3_event_cnt": "17",
+    "kernel/debug/bpmp/debug/clk/emc/rate": "2133000000",
+    "kernel/actmon_avg_activity/mc_all": "533250",
 }
 
 
@@ -53,8 +58,22 @@ def test_a_jetson(tmp_path: Path) -> None:
         gpu_load=0.437,
         watts={"VDD_IN": 5.088 * 1400 / 1000},
         power_mode="0002",
+        emc_hz=2_133_000_000,
+        emc_load=0.25,
+        throttled={"over-current oc1": 0, "over-current oc3": 17},
     )
     assert found.headroom_celsius == pytest.approx(47.688)
+
+
+def test_what_only_root_may_read_is_left_out(tmp_path: Path) -> None:
+    """A memory clock of 0, or activity without a clock, gives no load; x86 counts its package."""
+    files = {
+        "kernel/debug/bpmp/debug/clk/emc/rate": "0",
+        "kernel/actmon_avg_activity/mc_all": "533250",
+        "devices/system/cpu/cpu0/thermal_throttle/package_throttle_count": "3",
+    }
+    found = read_sensors(tree(tmp_path, files), tmp_path / "none")
+    assert (found.emc_load, dict(found.throttled)) == (None, {"package heat": 3})
 
 
 def test_a_machine_that_tells_nothing(tmp_path: Path) -> None:

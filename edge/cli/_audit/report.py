@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from edge import __version__
-from edge.audit import Verdict, read, verify
+from edge.audit import PRIVATE_KEY, Verdict, leave, read, verify
 from edge.cli import FAILED, FINE
 from edge.cli._audit import add_log, log_of
-from edge.errors import InputError
+from edge.errors import AuditError, InputError
 from edge.files import write_atomically
 from edge.oversight.page import page
 from edge.oversight.report import AUDIENCES, reports
-from edge.oversight.table import plain
+from edge.oversight.table import Report, plain
 
 HELP = "write a month of the log as JSON and HTML, for the public and for the committee"
 EXAMPLE = "edge audit report /var/lib/edge/audit --month 2026-11 --out reports"
@@ -26,6 +29,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--month", required=True, metavar="YYYY-MM", help="which, in UTC")
     parser.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="where to (default: here)"
+    )
+    parser.add_argument(
+        "--who",
+        metavar="NAME",
+        help="who asks for it; recorded beside the hashes of what was written, and erasable",
     )
     parser.add_argument(
         "--json", action="store_true", help="print the committee's as JSON and write nothing"
@@ -42,25 +50,40 @@ def run(args: argparse.Namespace) -> int:
     verdict = verify(folder)
     origin = verdict.head.origin if verdict.head else "an unnamed box/audit"
     made = reports(read(folder), args.month, origin, f"edge {__version__}", _said(verdict))
+    files: dict[str, str] = {}
     if args.json:
         print(json.dumps(plain(made["committee"]), indent=1, ensure_ascii=False))
-        return FINE if verdict.is_sound else FAILED
+    else:
+        files = _written(made, args.month, args.out)
+    told = {"month": args.month, "files": files, "records": verdict.n, "who": args.who}
+    if (folder / PRIVATE_KEY).exists():  # else a copy: nobody would record what is left in it
+        try:
+            leave(folder, "report.made", {**told, "is_sound": verdict.is_sound})
+        except AuditError as exc:
+            print(f"the report is made, but not recorded: {exc}", file=sys.stderr)
+    return FINE if verdict.is_sound else FAILED
+
+
+def _written(made: Mapping[str, Report], month: str, out: Path) -> dict[str, str]:
+    """Write each audience's files; their SHA-256 by name."""
+    hashes: dict[str, str] = {}
     for audience in AUDIENCES:
         report = made[audience]
-        stem = f"report-{args.month}-{audience}"
+        stem = f"report-{month}-{audience}"
         text = json.dumps(plain(report), indent=1, ensure_ascii=False) + "\n"
         for name, content in ((f"{stem}.json", text), (f"{stem}.html", page(report))):
             try:
-                args.out.mkdir(parents=True, exist_ok=True)
+                out.mkdir(parents=True, exist_ok=True)
                 # The committee's may name people.
                 mode = 0o644 if audience == "public" else 0o640
-                write_atomically(args.out / name, content.encode(), mode=mode)
+                write_atomically(out / name, content.encode(), mode=mode)
             except OSError as exc:
                 raise InputError(
-                    f"{args.out / name} cannot be written: {exc.strerror}; give another --out DIR"
+                    f"{out / name} cannot be written: {exc.strerror}; give another --out DIR"
                 ) from exc
-            print(args.out / name)
-    return FINE if verdict.is_sound else FAILED
+            hashes[name] = hashlib.sha256(content.encode()).hexdigest()
+            print(out / name)
+    return hashes
 
 
 def _said(verdict: Verdict) -> str:

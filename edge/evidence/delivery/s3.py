@@ -143,7 +143,10 @@ class _S3:
 
     def _begun(self, client: Any, where: dict[str, str], parcel: Parcel) -> str:
         """An upload of this key that was cut, or a new one."""
-        answer = client.list_multipart_uploads(Bucket=where["Bucket"], Prefix=where["Key"])
+        try:
+            answer = client.list_multipart_uploads(Bucket=where["Bucket"], Prefix=where["Key"])
+        except client.exceptions.NoSuchUpload:  # so rclone's server says that there is none
+            answer = {}
         for upload in answer.get("Uploads", []):
             if upload["Key"] == where["Key"]:
                 return str(upload["UploadId"])

@@ -58,12 +58,13 @@ class HomeAssistant:
         if subtopic != ABOUT or not payload:
             return []
         about = About.model_validate_json(payload)
+        trial = f" ({about.profile})" if about.profile is not None else ""
         shared = {
             "device": {
                 "identifiers": [self._unique()],
-                "name": f"{about.site} {about.node}",
+                "name": f"{about.site} {about.node}{trial}",  # stands before each entity's own
                 "manufacturer": "edge",
-                "model": "Video analytics appliance",
+                "model": f"Video analytics appliance{trial}",
                 "sw_version": about.software.get("edge", ""),
             },
             "origin": {"name": "edge", "sw_version": about.software.get("edge", "")},

@@ -31,4 +31,4 @@ def fill(folder: Path, n_events: int = 12) -> None:
     log.append("stop", {"reason": "tést ☃"})
     log.attend(is_last=True)
     log.append("event", {"seq": n_events + 1, "message_sha256": "ff" * 32})  # after the last head
-    log._close_files()  # as kill -9 leaves it: no head over the last record
+    log._tail.close()  # as kill -9 leaves it: no head over the last record

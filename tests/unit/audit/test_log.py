@@ -67,7 +67,7 @@ def test_a_torn_record_becomes_a_gap(tmp_path: Path, cut: int) -> None:
     log = AuditLog(tmp_path, ORIGIN)
     for seq in range(3):
         log.append("event", {"seq": seq, "message_sha256": "ab" * 32})
-    log._close_files()
+    log._tail.close()
     whole = (tmp_path / RECORDS).read_bytes()
     (tmp_path / RECORDS).write_bytes(whole[:-cut])
     log = AuditLog(tmp_path, ORIGIN)
@@ -87,7 +87,7 @@ def test_zeros_where_a_power_cut_came_before_the_disk_are_cut_away(tmp_path: Pat
     log = AuditLog(tmp_path, ORIGIN)
     log.append("start", {})
     log.append("stop", {})
-    log._close_files()
+    log._tail.close()
     with (tmp_path / RECORDS).open("ab") as file:
         file.write(bytes(5000))
     (tmp_path / "tree").write_bytes((tmp_path / "tree").read_bytes()[:-40] + bytes(500))

@@ -46,7 +46,7 @@ def test_every_flipped_byte_of_a_small_log_is_found(tmp_path: Path) -> None:
     log.append("event", {"seq": 1, "message_sha256": "ab" * 32})
     log.attend(is_last=True)
     erase(log, [2], {"who": "dpo"})  # under no head
-    log._close_files()
+    log._tail.close()
     for name in ("lock", "log.key"):
         (folder / name).unlink()
     n_flips = 0

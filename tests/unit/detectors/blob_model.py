@@ -17,14 +17,14 @@ SIDE, BRIGHT, DARK = 64, 235, 100
 FPS = 5
 
 
-def blob_network() -> bytes:
+def blob_network(level: float = 180) -> bytes:
     """One convolution: each 8 x 8 cell of 32 x 32 pixels that is bright is a person as large."""
     make = onnx.helper.make_node
     weights = np.zeros((N_VALUES, 3, 8, 8), np.float32)
-    weights[4] = 0.5 / weights[4].size  # objectness: how far the mean is above 180
+    weights[4] = 0.5 / weights[4].size  # objectness: how far the mean is above `level`
     constants = {
         "weights": weights,
-        "bias": np.array([0.5, 0.5, 0, 0, -90, 5, -5], np.float32),
+        "bias": np.array([0.5, 0.5, 0, 0, -level / 2, 5, -5], np.float32),
         "shape": np.array([1, N_VALUES, 16], np.int64),
         "rest": np.zeros((1, N_CELLS - 16, N_VALUES), np.float32),
         **{f"n{n}": np.array([n], np.int64) for n in (0, 2, 4, 7)},
@@ -54,9 +54,9 @@ def blob_network() -> bytes:
     return content
 
 
-def write_blob_model(folder: Path) -> Path:
+def write_blob_model(folder: Path, level: float = 180) -> Path:
     """Model `tiny` with this network."""
-    return write_model(folder, blob_network())
+    return write_model(folder, blob_network(level))
 
 
 def luma(*, is_there: bool) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

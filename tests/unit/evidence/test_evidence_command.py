@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
+from edge.audit import AuditLog, collect
 from edge.cli import main
+from edge.runtime.entries import event_entries
 from edge.sinks import Outbox
 from tests.storage_servers import web_server
 from tests.unit.evidence.sidecar_builder import NOON, event_id, keep
+from tests.unit.evidence.test_export import resum
 from tests.unit.sinks.events_builder import ORIGIN, crossing
 
 BY = ("--who", "PC 1234", "--why", "URN 01/26")
@@ -88,15 +91,32 @@ def test_export(storage: Path, name: str, capsys: pytest.CaptureFixture[str]) ->
     (stored,) = outbox.append(crossing(1), ORIGIN)
     outbox.close()
     event = json.loads(stored.payload)["id"]
-    keep(storage / "evidence", 3, event=event, incident=event, ref=f"{event}.mp4")
+    kept = keep(storage / "evidence", 3, event=event, incident=event, ref=f"{event}.mp4")
+    log = AuditLog(storage / "audit", "westminster/cabinet-017/audit")
+    for entry in event_entries(stored.payload):
+        log.append(*entry)
+    log.append("evidence.made", {"ref": kept.ref, "sha256": kept.sha256, "event": event})
+    log.close()
     out = storage.parent / name
     order = ["evidence", "export", "--storage", str(storage), "--out", str(out), *BY]
     assert main([*order, "--event", event, "--json"]) == 0
     done = said(capsys)
     assert done["items"] == 1
     assert main(["evidence", "verify", str(out), "--json"]) == 0
-    assert said(capsys)["digest"] == done["digest"]
+    verified = said(capsys)
+    assert verified["digest"] == done["digest"]
+    assert "1 of 1 media files and 1 of 1 events are proven" in verified["audit"][1]
+    assert f"signed by {log.key}" in verified["audit"][2]
     if out.is_dir():
+        head = out / "audit-checkpoint.txt"
+        genuine = head.read_text()
+        for other in (genuine.replace("/cabinet-017/", "/cabinet-018/", 1), "x"):
+            head.write_text(other)  # no signature is over that
+            resum(out)
+            assert main(["evidence", "verify", str(out)]) == 1
+        head.write_text(genuine)
+        resum(out)
+        assert main(["evidence", "verify", str(out)]) == 0
         assert (out / "events.jsonl").read_bytes() == stored.payload + b"\n"
         (out / "cover.html").write_text("")
         script = [sys.executable, str(out / "verify.py")]
@@ -115,6 +135,9 @@ def test_open(storage: Path, capsys: pytest.CaptureFixture[str]) -> None:
     order = ["evidence", "open", f"{event_id(1)}.mp4", "--storage", str(storage), *BY]
     assert main([*order, "--out", str(out)]) == 0
     assert out.read_bytes() == b"one"
+    ((_, kind, told),) = collect(storage / "audit")
+    assert (kind, told["ref"]) == ("evidence.viewed", f"{event_id(1)}.mp4")
+    assert (told["who"], told["why"]) == (BY[1], BY[3])
     assert main([*order, "--out", str(out)]) == 2
     order[2] = "nothing.mp4"
     assert main([*order, "--out", str(out)]) == 2

@@ -7,21 +7,25 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edge.audit import AuditLog, excerpt
 from edge.errors import EvidenceError, EvidenceInvalid, InputError
-from edge.evidence.export import Exported, Request, export
+from edge.evidence.export import Audit, Exported, Request, export
 from edge.evidence.export_check import check
 from edge.evidence.keeper import Keeper
 from edge.evidence.retention import Bounds
 from edge.evidence.sealed import Key
 from edge.evidence.vault import Vault
+from edge.runtime.entries import event_entries
 from tests.unit.evidence.sidecar_builder import NOON, event_id, keep
 
 REQUEST = Request("PC 1234", "URN 01/26 <script>", NOON)
@@ -60,7 +64,7 @@ def test_what_is_in_it(vault: Vault, folder: Path) -> None:
         copy = folder / "media" / item.path.relative_to(vault.folder)
         assert copy.read_bytes() == item.path.read_bytes()
         assert copy.with_name(copy.name + ".json").read_bytes() == item.sidecar_path.read_bytes()
-    assert (folder / "audit.txt").read_text() == "AUDIT NOT PROVIDED\n"
+    assert (folder / "audit.txt").read_text().startswith("AUDIT NOT PROVIDED")
     lines = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == [event_id(1), event_id(2)]
     assert {line["made_from"] for line in lines} == {"sidecar"}
@@ -73,22 +77,111 @@ def test_what_is_in_it(vault: Vault, folder: Path) -> None:
     assert "within 40 ms" in cover
 
 
-def test_events_and_audit_that_are_given_stand_in_it(vault: Vault, tmp_path: Path) -> None:
+def test_events_that_are_given_stand_in_it(vault: Vault, tmp_path: Path) -> None:
     """As they are; only what has no message is made from a sidecar."""
     message = json.dumps({"id": event_id(1), "seq": 7}).encode()
-    asked: list[datetime] = []
-
-    def audit(begin: datetime, end: datetime) -> list[bytes]:
-        asked.extend([begin, end])
-        return [b'{"n":1}', b'{"n":2}\n']
-
-    out = exported(vault, tmp_path / "x", events=[message], audit=audit).path
+    out = exported(vault, tmp_path / "x", events=[message]).path
     first, second = (out / "events.jsonl").read_bytes().splitlines()
     assert first == message
     assert json.loads(second)["made_from"] == "sidecar"
-    assert (out / "audit.jsonl").read_bytes() == b'{"n":1}\n{"n":2}\n'
-    assert asked == [NOON, NOON + timedelta(days=1)]
-    assert not (out / "audit.txt").exists()
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An export of a box with an audit log: one event, its clip, and what is none of its."""
+    root = tmp_path_factory.mktemp("box")
+    kept = keep(root / "evidence", 1, b"clip")
+    message = json.dumps({"id": event_id(1), "kind": "line_crossed", "phase": "pulse"}).encode()
+    log = AuditLog(root / "audit", "westminster/cabinet-017/audit")
+    log.append("start", {"seq": 0})
+    for entry in event_entries(message):
+        log.append(*entry)
+    log.append("login", {"who": "somebody else"})
+    log.append("evidence.made", {"ref": kept.ref, "sha256": kept.sha256, "event": event_id(1)})
+    log.append("stop", {})
+    log.attend(is_last=True)
+    log.append("evidence.viewed", {"ref": kept.ref, "who": "PC 1234", "why": "URN 01/26"})
+    found = excerpt(root / "audit", [event_id(1), kept.ref], kept.begin)
+    log.close()
+    audit = Audit(found.lines, found.head, found.keys)
+    vault = Vault(root / "evidence")
+    return exported(vault, root / "out", events=[message], audit=audit).path
+
+
+def test_records_of_the_audit_log_are_in_it_and_proven(logged: Path) -> None:
+    """Those of what is exported and no others; who asked stays in the log."""
+    records = [json.loads(line) for line in (logged / "audit.jsonl").read_bytes().splitlines()]
+    kinds = [json.loads(given["record"])["kind"] for given in records]
+    assert kinds == ["event", "evidence.made", "evidence.viewed"]
+    assert "PC 1234" not in (logged / "audit.jsonl").read_text()
+    problems, _ = check(logged)
+    assert problems == []
+    script = [sys.executable, "-I", "-S", str(logged / "verify.py")]
+    said = subprocess.run(script, check=True, capture_output=True, text=True).stdout
+    assert "2 records are in westminster/cabinet-017/audit, a log of 5 records; 1 are newer" in said
+    assert "1 of 1 media files and 1 of 1 events are proven" in said
+    assert "NOT checked here" in said
+
+
+def rewritten(logged: Path, copy: Path, change: Callable[[list[Any]], None]) -> list[str]:
+    """Problems of an export whose audit records, and list of files, somebody changed."""
+    shutil.copytree(logged, copy)
+    file = copy / "audit.jsonl"
+    records = [json.loads(line) for line in file.read_bytes().splitlines()]
+    change(records)
+    file.write_text("".join(json.dumps(given) + "\n" for given in records))
+    resum(copy)
+    return check(copy)[0]
+
+
+def resum(copy: Path) -> None:
+    """The list of files, made to agree with what is there now."""
+    lines = (copy / "SHA256SUMS").read_text().splitlines()[:-1]
+    names = sorted(line.partition("  ")[2] for line in lines)
+    sums = [f"{sha256((copy / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
+    own = sha256("".join(sums).encode()).hexdigest()
+    (copy / "SHA256SUMS").write_text("".join(sums) + f"# this list: {own}\n")
+
+
+def test_a_changed_record_is_found_though_the_list_of_files_agrees(
+    logged: Path, tmp_path: Path
+) -> None:
+    """Its text, its proof, its place; and one that was made up."""
+
+    def text(records: list[Any]) -> None:
+        records[1]["record"] = records[1]["record"].replace(event_id(1), event_id(2))
+
+    def proof(records: list[Any]) -> None:
+        records[0]["proof"] = records[0]["proof"][:-1]
+
+    def place(records: list[Any]) -> None:
+        records[0]["n"] = 2
+
+    def unread(records: list[Any]) -> None:
+        records[0] = {"n": 1}
+
+    for change in (text, proof, place, unread):
+        problems = rewritten(logged, tmp_path / change.__name__, change)
+        assert names(problems) == {"audit.jsonl"}, change
+
+
+def test_media_and_messages_that_are_not_as_recorded_are_found(
+    logged: Path, tmp_path: Path
+) -> None:
+    """Though list, sidecar and all else in the export were changed with them."""
+    copy = tmp_path / "copy"
+    shutil.copytree(logged, copy)
+    (clip,) = copy.rglob("*.mp4")
+    sidecar = clip.with_name(clip.name + ".json")
+    before = sha256(clip.read_bytes()).hexdigest()
+    clip.write_bytes(b"fake")
+    after = sha256(b"fake").hexdigest()
+    sidecar.write_text(sidecar.read_text().replace(before, after))
+    events = copy / "events.jsonl"
+    events.write_text(events.read_text().replace("line_crossed", "zone_entered"))
+    resum(copy)
+    media = clip.relative_to(copy).as_posix()
+    assert names(check(copy)[0]) == {media, "events.jsonl"}
 
 
 @pytest.mark.parametrize("form", ["folder", "zip"])
@@ -196,10 +289,13 @@ def test_an_export_that_fails_leaves_nothing(vault: Vault, tmp_path: Path) -> No
     with pytest.raises(InputError, match="who and why"):
         export(vault, vault.scan()[0], tmp_path / "x", Request("", "x", NOON))
 
-    def torn(_begin: datetime, _end: datetime) -> list[bytes]:
-        raise OSError(28, "No space left on device")
+    class Torn(tuple[bytes, ...]):
+        __slots__ = ()
+
+        def __iter__(self) -> Iterator[bytes]:
+            raise OSError(28, "No space left on device")
 
     for name in ("x", "x.zip"):
         with pytest.raises(EvidenceError, match="No space left"):
-            exported(vault, tmp_path / name, audit=torn)
+            exported(vault, tmp_path / name, audit=Audit(Torn()))
     assert [path.name for path in tmp_path.iterdir()] == ["there"]

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from edge.metrics import CAMERA_COUNTERS, FAMILIES, Sample, exposition, reference
-from edge.runtime.camera import Counters
+from edge.runtime.counters import Counters
 from tests.conftest import REPOSITORY
 
 

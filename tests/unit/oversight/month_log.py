@@ -20,6 +20,7 @@ ARMED = {
     "review": "2027-04-30",
     "dpia": "DPIA-2026-017 v2",
     "n_masks": 2,
+    "n_signatures": 2,
 }
 MODEL = {
     "detector": "street",
@@ -32,6 +33,49 @@ MODEL = {
     "use": "Finding people in a yard",
     "accuracy": "mAP 50-95 30.4 on coco-dev, 2026-06-01",
 }
+
+EVALUATED: dict[str, Any] = {
+    "sha256": "3f" * 32,
+    "engine": "openvino, precision bf16",
+    "dataset": "yard, 900 pictures",
+    "date": "2026-11-14",
+    "class": "person",
+    "confidence": 0.35,
+    "margin": 0.05,
+    "file_sha256": "aa" * 32,
+    "factors": [
+        {
+            "name": "light",
+            "kind": "condition",
+            "n_unlabelled": 0,
+            "levels": [
+                {"name": "day", "n": 500, "n_missed": 50, "n_tracks": 500, "miss_rate": 0.1,
+                 "interval": [0.077, 0.129]},
+                {"name": "dusk", "n": 12, "n_missed": 2, "n_tracks": 12, "miss_rate": 0.167,
+                 "interval": [0.047, 0.448]},
+            ],
+            "compared": [
+                {"first": "dusk", "second": "day", "difference": 0.067, "score": [-0.059, 0.349],
+                 "verdict": {"answer": "not enough data", "more": [900, 400]}},
+            ],
+        },
+        {
+            "name": "age",
+            "kind": "group",
+            "n_unlabelled": 3,
+            "levels": [
+                {"name": "adult", "n": 400, "n_missed": 40, "n_tracks": 400, "miss_rate": 0.1,
+                 "interval": [0.074, 0.133]},
+                {"name": "child", "n": 300, "n_missed": 90, "n_tracks": 300, "miss_rate": 0.3,
+                 "interval": [0.251, 0.354]},
+            ],
+            "compared": [
+                {"first": "child", "second": "adult", "difference": 0.2, "score": [0.141, 0.26],
+                 "bootstrap": [0.139, 0.258], "verdict": {"answer": "difference shown"}},
+            ],
+        },
+    ],
+}  # fmt: skip
 
 
 def at(day: float, month: int = 11) -> datetime:
@@ -91,6 +135,7 @@ def month_log(n_alerts: int = 40) -> list[Record]:
         at(14), "evidence.exported",
         {"ref": "0199.jpg", "who": "A. Patel", "to": "Police, case 12", "why": "request 7"},
     )  # fmt: skip
+    log.say(at(14.5), "model.evaluated", {**EVALUATED, "who": "A. Patel"})
     log.say(at(15), "evidence.erased", {"ref": "0198.jpg", "bytes": 1_000_000})
     log.say(at(16), "login", {"who": "A. Patel", "outcome": "ok"})
     log.say(at(20), "stop", {"reason": "maintenance"})
@@ -105,6 +150,7 @@ def month_log(n_alerts: int = 40) -> list[Record]:
     log.say(at(21), "rule.armed", ARMED)
     log.say(at(22), "clock.step", {"seconds": 2.0})
     log.say(at(23), "log.gap", {"n": 1, "reason": "half a record was cut away"})
+    log.say(at(23), "report.made", {"month": "2026-10", "files": {}, "who": "A. Patel"})
     log.say(at(24), "rule.due", {"what": "purpose yard-safety", "due": "2026-12-20"})
     # The power fails; what ran is known up to the last record.
     log.event(at(26), 300)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -14,15 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.audit import AuditLog
+from edge.audit import AuditLog, collect
 from edge.cli import main
 from edge.errors import InputError
+from edge.oversight.evaluated import evaluation_facts
 from edge.oversight.facts import read_month
 from edge.oversight.page import page
 from edge.oversight.report import month_of, reports
 from edge.oversight.spans import common, hours, union, without
 from edge.oversight.table import NOT_PROVIDED, Report, plain, ranges
-from tests.unit.oversight.month_log import ARMED, MODEL, Log, at, month_log
+from tests.unit.oversight.month_log import ARMED, EVALUATED, MODEL, Log, at, month_log
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "reports"
 AUDIENCES = ("public", "committee")
@@ -82,6 +84,9 @@ def test_a_breach_of_the_policy_calls_for_re_referral() -> None:
     assert found["share of false alarms"]["limit"] == "20.0%"
     assert found["gate not watching"]["figure"]["value"] == pytest.approx(2 / 24, abs=1e-3)
     assert found["threshold changed: detectors.street.confidence"]["figure"]["value"] == "0.3"
+    difference = found["person missed, age: child less adult"]
+    assert difference["figure"]["shown"] == "+20.0% (14.1% to 26.0%)"
+    assert difference["limit"] == "5.0%"
     assert not [what for what in found if what.startswith("model changed")]  # the same again
 
 
@@ -113,6 +118,75 @@ def test_every_number_links_to_records_of_the_log() -> None:
         numbers = {n for a, b in cell["records"] for n in range(a, b + 1)}
         assert numbers <= known
         assert numbers or cell["value"] in (0, 0.0, None), (table, key, cell)
+
+
+def test_an_evaluation_s_groups_are_in_the_report() -> None:
+    """Each rate with its interval, each comparison with its verdict; to the public not of a few."""
+    told = {(row["by"], row["level"]): row for row in rows("public", "fairness")}
+    assert told["group age", "child"]["rate"]["shown"] == "30.0% (25.1% to 35.4%)"
+    assert told["group age", "child less adult"]["verdict"]["value"] == "difference shown"
+    assert told["condition light", "dusk"]["objects"]["value"] is None
+    assert ("condition light", "dusk less day") not in told
+    committee = {row["level"]: row for row in rows("committee", "fairness")}
+    words = committee["dusk less day"]["verdict"]["shown"]
+    assert words == "not enough data: 900 more of dusk and 400 of day are needed"
+
+
+def test_a_purpose_that_nobody_signed_is_not_said_to_be_signed() -> None:
+    """In a laboratory rules arm under a policy without signatures."""
+
+    def fourth(n_signatures: int) -> str:
+        records = [
+            type(one)(one.n, one.at, one.kind, {**one.facts, "n_signatures": n_signatures})
+            if one.kind == "rule.armed"
+            else one
+            for one in month_log()
+        ]
+        told = plain(reports(records, "2026-11", "a/b/audit", "edge", "verified")["public"])
+        proof: str = told["tables"]["principles"]["rows"][3]["proof"]["shown"]
+        return proof
+
+    assert fourth(2).startswith("1 of 1 armed rules")
+    assert fourth(0).startswith("0 of 1 armed rules")
+
+
+def test_a_copy_is_not_told_that_a_report_was_made(tmp_path: Path) -> None:
+    """Whoever has no key has a copy, and a copy stays as it is."""
+    folder = tmp_path / "audit"
+    log = AuditLog(folder, "harbour/cabinet-1/audit")
+    log.append("start", {})
+    log.close()
+    (folder / "log.key").unlink()
+    before = sorted(folder.iterdir())
+    assert main(["audit", "report", str(folder), "--month", "2026-11", "--json"]) == 0
+    assert sorted(folder.iterdir()) == before
+
+
+def test_what_was_evaluated_becomes_a_record(tmp_path: Path) -> None:
+    """As `edge model eval --json` prints it; anything else is refused in words."""
+    folder = tmp_path / "audit"
+    AuditLog(folder, "harbour/cabinet-1/audit").close()
+    file = tmp_path / "eval.json"
+    measured = {"precision": "fp32", "engine": "onnx", "metric": "mAP", "value": 30.1, "date":
+                "2026-11-14", "dataset": "yard", "software": "x", "weights": "3f" * 32}  # fmt: skip
+    rates = {key: EVALUATED[key] for key in ("class", "confidence", "margin", "factors")}
+    for factor in rates["factors"]:
+        for one in factor["compared"]:
+            one.setdefault("bootstrap", None)
+    file.write_text(json.dumps({"measured": measured, "map": 30.1, "miss_rates": rates}))
+    asked = ["audit", "evaluation", str(file), "--folder", str(folder), "--who", "A. Patel"]
+    assert main(asked) == 0
+    ((_, kind, told),) = collect(folder)
+    assert (kind, told["sha256"], told["who"]) == ("model.evaluated", "3f" * 32, "A. Patel")
+    assert told["factors"][1]["levels"][1]["n_missed"] == 90
+    crowded = {**rates["factors"][0], "compared": rates["factors"][0]["compared"] * 60}
+    for wrong, words in (
+        ({"measured": measured}, "miss_rates: Field required"),
+        ({"measured": measured, "miss_rates": {**rates, "factors": []}}, "compares nothing"),
+        ({"measured": measured, "miss_rates": {**rates, "factors": [crowded] * 5}}, "fewer"),
+    ):
+        with pytest.raises(InputError, match=words):
+            evaluation_facts("eval.json", json.dumps(wrong).encode())
 
 
 def test_what_only_the_operator_knows_is_not_made_up() -> None:
@@ -196,6 +270,10 @@ def test_a_log_on_disk_becomes_files(tmp_path: Path, capsys: pytest.CaptureFixtu
     said = json.loads((out / f"report-{month}-public.json").read_text())
     assert said["log"].startswith("verified: 3 records as they were written")
     assert said["box"] == "harbour/cabinet-1"
+    ((_, kind, told),) = collect(folder)
+    assert (kind, told["month"], told["is_sound"]) == ("report.made", month, True)
+    public = (out / f"report-{month}-public.html").read_bytes()
+    assert told["files"][f"report-{month}-public.html"] == hashlib.sha256(public).hexdigest()
     (records,) = folder.glob("records-*.jsonl")
     records.write_bytes(records.read_bytes().replace(b"yard-entry", b"yard-entri"))
     assert main(asked) == 1

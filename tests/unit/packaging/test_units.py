@@ -48,7 +48,7 @@ def test_systemd_understands_every_line(units: Path, name: str) -> None:
         pytest.param("edge.service", 2.0, id="the daemon"),
         pytest.param("edge-engines.service", 2.0, id="builds engines"),
         pytest.param("edge-recover.service", 2.0, id="turns a link"),
-        pytest.param("edge-update.service", 4.0, id="root, as it replaces the program"),
+        pytest.param("edge-update.service", 2.3, id="root, as it replaces the program"),
     ],
 )
 def test_the_exposure_stays_small(units: Path, name: str, most: float) -> None:
@@ -80,6 +80,96 @@ def test_the_guard_needs_nothing_but_a_shell(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "there is no release to turn back to" in done.stderr
+
+
+SYSTEMCTL = """#!/bin/sh
+case $* in
+*ExecMainStatus*) echo "$STATUS" ;;
+is-failed*) ;;
+*) echo "$*" >>"$EDGE_ROOT/asked" ;;
+esac
+"""
+"""Stands for systemd: what the daemon ended with, and a note of what was asked for."""
+
+
+@pytest.mark.parametrize(
+    ("trial", "status", "told", "link"),
+    [
+        pytest.param(True, "1", "rolled back to 1", "1", id="a release on trial"),
+        pytest.param(False, "1", "begins anew in 0 s", "2", id="anything else"),
+        pytest.param(False, "2", "configuration cannot be used", "2", id="no use"),
+    ],
+)
+def test_a_crash_loop_ends_in_a_new_beginning(
+    tmp_path: Path, trial: bool, status: str, told: str, link: str
+) -> None:
+    """With the release before where one is on trial; not where only an engineer can mend it."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/systemctl").write_text(SYSTEMCTL)
+    (tmp_path / "bin/systemctl").chmod(0o755)
+    for release in ("1", "2"):
+        (tmp_path / "releases" / release).mkdir(parents=True)
+        (tmp_path / "releases" / release / "release.json").touch()
+    (tmp_path / "current").symlink_to("releases/2")
+    if trial:
+        (tmp_path / "trial").write_text("release=2\nprevious=1\nstarts=1\n")
+    environment = {
+        "PATH": f"{tmp_path}/bin:/usr/bin:/bin",
+        "EDGE_ROOT": str(tmp_path),
+        "EDGE_RECOVER_WAIT_S": "0",
+        "STATUS": status,
+    }
+    command = [str(PACKAGING / "guard"), "recover"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert told in done.stderr
+    assert (tmp_path / "current").readlink().name == link
+    asked = (tmp_path / "asked").read_text() if (tmp_path / "asked").exists() else ""
+    anew = "reset-failed edge.service\nstart --no-block edge.service\n"
+    assert asked == ("" if status == "2" else anew)
+
+
+PYTHON_OF_A_JETSON = """#!/bin/sh
+# As JetPack's Python, with these modules: $HAS
+case $2 in "import venv" | *json* | *ctypes*) exec /usr/bin/python3 "$@" ;; esac
+for module in $HAS; do case $2 in "import $module"*) exit 0 ;; esac; done
+exit 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("has", "missing"),
+    [
+        pytest.param(
+            "",
+            ["nvidia-jetpack", "pip3 install pycuda", "apt-get install python3-gi"],
+            id="a bare one",
+        ),
+        pytest.param("tensorrt gi", ["pip3 install pycuda"], id="pycuda is left to compile"),
+        pytest.param("tensorrt pycuda gi", [], id="all there"),
+    ],
+)
+def test_what_a_jetson_lacks_is_named_with_its_command(
+    tmp_path: Path, has: str, missing: list[str]
+) -> None:
+    """It is no reason not to install: the box watches on its processor then."""
+    python = tmp_path / "python3"
+    python.write_text(PYTHON_OF_A_JETSON)
+    python.chmod(0o755)
+    (tmp_path / "nv_tegra_release").write_text("# R36 (release), REVISION: 4.3\n")
+    environment = {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "PYTHON": str(python),
+        "TEGRA_RELEASE": str(tmp_path / "nv_tegra_release"),
+        "HAS": has,
+    }
+    command = [str(PACKAGING.parent / "scripts/install.sh"), "--dry-run", "--offline", "none.tar"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for words in missing:
+        assert words in done.stderr
+    named = [line for line in done.stderr.splitlines() if line.startswith("no ")]
+    assert len(named) == len(missing)
 
 
 @pytest.mark.parametrize("script", ["install.sh", "build-bundle", "build-deb"])

@@ -19,9 +19,10 @@ from edge.gates.always import Always
 from edge.health import Check
 from edge.masks import Masks
 from edge.pipeline import Pipeline
-from edge.runtime.camera import Camera, Reports
+from edge.runtime.camera import Camera
 from edge.runtime.reader import Reader
 from edge.runtime.standing import Status
+from edge.runtime.telling import Reports
 from edge.sources import SourceOptions
 from edge.sources.file import Options as FileOptions
 from edge.sources.rtsp import Options as RtspOptions
@@ -179,7 +180,7 @@ def test_data_without_a_picture_is_not_watching(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Packets that nobody can decode are reported like no packets at all."""
-    monkeypatch.setattr("edge.runtime.camera.BLIND_S", 1.0)
+    monkeypatch.setattr("edge.runtime.diagnosis.BLIND_S", 1.0)
     path = encode(tmp_path / "clip.mp4", n_frames=50, fps=25)
     coded = bytearray(path.read_bytes())
     start = coded.index(b"mdat") + 4

@@ -14,6 +14,7 @@ import av
 import pytest
 
 from edge.errors import SourceLost
+from edge.frame import Frame
 from edge.packet import Packet, Stream
 from edge.sources import SourceOptions
 from tests.clips import encode
@@ -100,7 +101,7 @@ def test_silence_does_not_end_what_was_degraded(
     """Of a camera that falls silent while damaged nobody hears `watching` before it is lost."""
     for name, seconds in (("CALM_S", 0.5), ("LASTING_S", 0.5)):
         monkeypatch.setattr(f"edge.runtime.standing.{name}", seconds)
-    monkeypatch.setattr("edge.runtime.camera.LOST_S", 8.0)
+    monkeypatch.setattr("edge.runtime.diagnosis.LOST_S", 8.0)
     heard = Heard()
     with watching(Options(), Scripted(), heard) as camera:
         assert eventually(lambda: camera.status.state == "watching")
@@ -119,7 +120,7 @@ def test_packets_that_never_show_a_picture_are_a_lost_camera(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also while they come without a pause: the watcher neither looks stuck nor stays silent."""
-    monkeypatch.setattr("edge.runtime.camera.BLIND_S", 2.0)
+    monkeypatch.setattr("edge.runtime.diagnosis.BLIND_S", 2.0)
     heard = Heard()
     with watching(Options(), Scripted(), heard) as camera:
         assert eventually(lambda: camera.status.state == "watching")
@@ -135,7 +136,7 @@ def test_a_camera_that_comes_back_is_watched_from_its_first_picture_on(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until then it is lost, and the incident lasts: packets alone are not watching."""
-    monkeypatch.setattr("edge.runtime.camera.LOST_S", 1.0)
+    monkeypatch.setattr("edge.runtime.diagnosis.LOST_S", 1.0)
     heard = Heard()
     with watching(Options(), Scripted(), heard) as camera:
         assert eventually(lambda: camera.status.state == "watching")
@@ -150,4 +151,53 @@ def test_a_camera_that_comes_back_is_watched_from_its_first_picture_on(
         assert heard.phases("camera_lost") == ["begin"]
         scene.is_garbage.clear()
         assert eventually(lambda: camera.status.state != "lost", 5)
+    assert heard.phases("camera_lost") == ["begin", "end"]
+
+
+def test_while_nothing_comes_nothing_is_said_of_watching(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even that it watches with a clock in doubt: that is said with the next picture."""
+    monkeypatch.setattr("edge.runtime.diagnosis.LOST_S", 3.5)
+    heard, doubts = Heard(), [""]
+    with watching(Options(), Scripted(), heard, clock_doubt=lambda: doubts[0]) as camera:
+        assert eventually(lambda: camera.status.state == "watching")
+        scene.is_silent.set()
+        time.sleep(1.3)
+        n_before, doubts[0] = len(heard.statuses), "the box's clock was never set"
+        assert eventually(lambda: heard.phases("clock_unsure") == ["begin"], 2)
+        assert eventually(lambda: camera.status.state == "lost", 5)
+        assert [state for state, _ in states(heard, n_before)] == ["lost"]
+        scene.is_silent.clear()
+        assert eventually(lambda: camera.status.state == "degraded", 5)
+    assert camera.status.why == doubts[0]
+
+
+def test_what_it_still_has_to_analyse_is_no_watching_once_the_connection_is_gone(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A camera that was back for a moment stays lost: its pictures are late, and none follow."""
+    monkeypatch.setattr("edge.runtime.diagnosis.LOST_S", 1.0)
+    heard, may_look = Heard(), threading.Event()
+    may_look.set()
+
+    def wait(_: Frame) -> None:
+        may_look.wait(10)
+
+    with watching(Options(), Scripted(wait), heard) as camera:
+        assert eventually(lambda: camera.status.state == "watching")
+        scene.is_broken.set()
+        assert eventually(lambda: heard.phases("camera_lost") == ["begin"], 10)
+        n_before, n_frames = len(heard.statuses), camera.counters.n_frames
+        may_look.clear()
+        scene.is_broken.clear()
+        assert eventually(lambda: camera.counters.n_frames > n_frames, 5)
+        scene.is_broken.set()
+        assert eventually(lambda: camera.reader.trouble != "", 5)
+        may_look.set()
+        time.sleep(1.0)
+        assert {state for state, _ in states(heard, n_before)} <= {"lost"}
+        assert heard.phases("camera_lost") == ["begin"]
+        scene.is_broken.clear()
+        assert eventually(lambda: camera.status.state == "watching", 10)
     assert heard.phases("camera_lost") == ["begin", "end"]

@@ -108,3 +108,16 @@ def test_one_hiccup_does_not_last_and_a_stream_of_them_does() -> None:
     assert not skips.lasts(18.1 + CALM_S)
     skips.note(60.0)
     assert not skips.lasts(60.0)
+
+
+def test_while_nothing_comes_it_is_only_ever_said_to_be_lost() -> None:
+    """What is found out meanwhile is an event at once, and in the status when something comes."""
+    standing, doubt = Standing(), "stepped by +3600.0 s"
+    assert judged(standing, 0.0, Troubles()) == []
+    assert judged(standing, 1.0, Troubles(clock=doubt, hushed=True)) == [("clock_unsure", "begin")]
+    states = [standing.status.state]
+    judged(standing, 2.0, Troubles(clock=doubt))
+    states.append(standing.status.state)
+    judged(standing, 3.0, Troubles(lost="no data", clock=doubt, hushed=True))
+    states.append(standing.status.state)
+    assert states == ["watching", "degraded", "lost"]

@@ -146,6 +146,26 @@ def test_onvif_topics_are_the_specification_s_example() -> None:
     assert list(json.loads(post.payload)) == ["UtcTime", "Source", "Data"]
 
 
+def test_a_laboratory_is_visible_in_every_view() -> None:
+    """Whoever sees only the view must not act on it either."""
+    message = DAY[1].model_copy(update={"profile": "laboratory"})
+    for mode in ("structured", "binary"):
+        (post,) = view("cloudevents", mode=mode).event(message, encode(message))
+        assert b'"profile":"laboratory"' in post.payload
+    (post,) = view("onvif").event(message, encode(message))
+    assert json.loads(post.payload)["Data"]["Profile"] == "laboratory"
+    covered = DAY[9].model_copy(update={"profile": "laboratory"})
+    (post,) = view("onvif").event(covered, encode(covered))
+    assert json.loads(post.payload)["Data"] == {"State": True, "Profile": "laboratory"}
+    about = MESSAGES["about"].model_copy(update={"profile": "laboratory"})
+    posts = view("home_assistant").state("about", encode(about))
+    assert len(posts) > 1
+    for post in posts:
+        device = json.loads(post.payload)["device"]
+        assert "(laboratory)" in device["name"]
+        assert "(laboratory)" in device["model"]
+
+
 def test_onvif_says_nothing_of_sex_age_or_face() -> None:
     """Its schema could carry them; we have none to give, and this keeps it so."""
     text = (GOLDEN / "onvif.jsonl").read_text().lower()

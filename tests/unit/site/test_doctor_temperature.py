@@ -28,3 +28,10 @@ def test_a_machine_that_tells_less() -> None:
     """Without a limit nothing is judged, without a sensor it is said so."""
     assert temperature(Sensors({"acpitz": 99.0})).level == "green"
     assert "no sensor" in temperature(Sensors()).found
+
+
+def test_a_weak_power_supply_is_said() -> None:
+    """Over-current events slow a Jetson down however cool it is."""
+    found = temperature(Sensors({"tj": 50.0}, {"tj": 99.0}, throttled={"over-current oc3": 17}))
+    assert (found.level, "over-current oc3 17" in found.found) == ("amber", True)
+    assert "power supply" in found.remedy

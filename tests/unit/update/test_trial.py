@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from edge.cli import main
 from edge.errors import InputError
 from edge.update.bundle import ordered
 from edge.update.releases import UpdateFailed
@@ -200,6 +201,7 @@ def test_a_box_that_trusts_nobody_takes_nothing(
     [
         pytest.param(errno.EROFS, "read-only; mount -o remount,rw", id="read-only root"),
         pytest.param(errno.ENOSPC, "the disk is full; free some space", id="full disk"),
+        pytest.param(errno.EIO, "was the stick pulled", id="a stick that is pulled"),
     ],
 )
 def test_a_disk_that_takes_nothing_is_explained(
@@ -233,6 +235,28 @@ def test_two_updates_at_once_are_one_too_many(update: Update, tmp_path: Path) ->
     """The timer and an engineer, say."""
     with update.releases.locked(), pytest.raises(InputError, match="another update is under way"):
         update.resume()
+
+
+def test_what_lies_in_the_inbox_is_taken_once(
+    update: Update, tmp_path: Path, maker: Maker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a fleet's agent puts it there; what it came to stands beside it."""
+    inbox = tmp_path / "inbox"
+    bundle_of(inbox, "1.3")  # its signature is still on its way
+    maker.sign(bundle_of(inbox, "1.1"))
+    make(tmp_path, "stranger").sign(bundle_of(inbox, "1.2"))
+    (tmp_path / "etc").mkdir()
+    where = ["--root", str(update.releases.root), "--keys", str(maker.keys)]
+    command = ["update", "--resume", "--inbox", str(inbox), "--config", str(tmp_path / "etc")]
+    assert main([*command, *where]) == 1
+    assert boots(update.releases.root) == "1.1"
+    assert sorted(path.name for path in inbox.iterdir() if path.is_file()) == [
+        *("edge-1.1.tar.result", "edge-1.2.tar.result", "edge-1.3.tar"),
+    ]
+    assert (inbox / "edge-1.1.tar.result").read_text() == "release 1.1 is in service\n"
+    assert "this box trusts" in (inbox / "edge-1.2.tar.result").read_text()
+    assert "edge-1.2.tar: edge-1.2.tar is signed by key" in capsys.readouterr().err
+    assert main([*command, *where]) == 0
 
 
 def test_versions_are_ordered_as_people_do() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.audit import read
 from edge.cli import main
 from edge.web import streams
 from edge.web.users import Users
@@ -116,6 +117,14 @@ def test_as_soon_as_there_is_a_user_everybody_logs_in(
         refused = ben.ask(method, path, {} if method != "GET" else None)
         assert (refused.status, "technician" in refused.json["error"]) == (403, True)
     assert anna.ask("POST", "/api/reload", {}).status == 200
+    recorded = list(read(folder / "var" / "audit"))
+    logins = [(r.personal["who"], r.facts["outcome"]) for r in recorded if r.kind == "login"]
+    assert logins == [("anna", "refused"), ("nobody", "refused"), ("anna", "ok"), ("ben", "ok")]
+    assert {r.personal["address"] for r in recorded if r.kind == "login"} == {"127.0.0.1"}
+    (applied,) = (r for r in recorded if r.kind == "config.applied")
+    assert (applied.facts["by"], applied.personal["who"]) == (
+        "page", "anna, technician (127.0.0.1)",
+    )  # fmt: skip
 
     again = Browser(local.port)
     assert again.login("ben", PASSWORD).status == 200

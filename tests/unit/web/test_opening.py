@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.config import load
+from edge.runtime.asker import HANGUP
 from tests.clips import encode
 from tests.page import Opened, browser_at, configured, opened, running
 from tests.servers import eventually
@@ -96,7 +97,7 @@ def test_a_page_that_cannot_be_opened_stops_no_watching(
             assert eventually(lambda: camera.status.state == "watching", 30)
             file.write_text(file.read_text().replace(taken, "127.0.0.1:0"))
             assert daemon.service.config.folder == folder
-            daemon._ask_reload()
+            daemon._ask_reload(HANGUP)
             assert eventually(lambda: daemon.page.url != "", 30)
             assert daemon.page.trouble == ""
 

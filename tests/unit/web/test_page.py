@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from edge.audit import read
 from edge.web.access import Access
 from edge.web.app import create_app
 from edge.web.sessions import Brake, Sessions
@@ -167,6 +169,15 @@ def test_a_file_is_saved_with_its_comments_undone_and_logged(
     assert daemon.service.config.short_hash == saved.json["config"]
     assert "gate" in next(c for c in daemon.service.config.cameras if c.camera == "street").zones
     assert any("local (127.0.0.1) changed camera street" in r.message for r in caplog.records)
+    *_, applied = (r for r in read(folder / "var" / "audit") if r.kind == "config.applied")
+    assert (applied.facts["by"], applied.personal["who"]) == (
+        "page",
+        "local, technician (127.0.0.1)",
+    )
+    told = "\n".join(applied.facts["changes"])
+    assert "street" in told
+    assert applied.facts["diff_sha256"] == hashlib.sha256(told.encode()).hexdigest()
+    assert applied.facts["config"] == daemon.service.config.sha256 != applied.facts["was"]
 
     undone = browser.ask("POST", "/api/cameras/street/undo", {"sha256": saved.json["sha256"]})
     assert undone.status == 200, undone.body

@@ -76,6 +76,20 @@ def test_scales_are_what_tensorrt_takes(setting: Setting) -> None:
     assert constant[of_weights.input[1]].shape == (16,)
 
 
+@pytest.mark.parametrize(("bits", "most"), [(7, 64), (8, 127)])
+def test_weights_have_the_bits_asked_for(
+    setting: Setting, tmp_path: Path, bits: int, most: int
+) -> None:
+    """Two products of 8 bits overflow the 16 in which a processor without VNNI adds them."""
+    path, calibration, look = setting
+    model = graph.read(path)
+    graph.write(_with_third_layer(model), tmp_path / "deep.onnx")
+    model = quantise(tmp_path / "deep.onnx", calibration, look, weight_bits=bits).model
+    constant = {each.name: onnx.numpy_helper.to_array(each) for each in model.graph.initializer}
+    weights = [each for name, each in constant.items() if name.endswith("_quantized")]
+    assert max(abs(each.astype(int)).max() for each in weights) == most
+
+
 def test_a_layer_that_hurts_stays_in_float(setting: Setting, tmp_path: Path) -> None:
     """A channel far below zero, which Relu takes away, spoils the scale of all the others."""
     _, calibration, look = setting
