@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -218,3 +220,14 @@ def test_no_drawers() -> None:
     """A file called utils or helpers is a drawer in the making."""
     drawers = {"utils", "util", "helpers", "helper", "common", "core", "base", "manager", "misc"}
     assert not [file for file in sources() if file.stem.strip("_") in drawers]
+
+
+def test_a_check_imports_no_library_it_does_not_use() -> None:
+    """Nearly all of the time of `edge check` is imports; a vendor library would add to it."""
+    vendors = ["av", "cryptography", "onnxruntime", "openvino", "scipy", "starlette", "uvicorn"]
+    rooms = ["edge.runtime", "edge.web", "edge.demo", "edge.site"]
+    program = "import sys, edge.cli.check; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, text=True
+    ).stdout.split()
+    assert set(loaded).isdisjoint([*vendors, *rooms])

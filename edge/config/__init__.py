@@ -18,7 +18,6 @@ from pydantic import BaseModel, ValidationError
 
 from edge.admission.policy import FILE as POLICY
 from edge.admission.policy import SIGNATURES, Policy
-from edge.admission.signatures import read_signatures, verified
 from edge.config.check import check_against, check_appliance, check_camera
 from edge.config.credentials import Secrets
 from edge.config.explain import explain
@@ -184,6 +183,8 @@ def _policy(
     """The policy, checked, and who signed it; None where there is no file."""
     if not (folder / POLICY).exists():
         return None, {}
+    from edge.admission.signatures import read_signatures, verified
+
     reading = _read(folder / POLICY, Policy, secrets)
     if reading.model is None:
         return reading, {}

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import av
-import av.error
 import numpy as np
-from av.codec import CodecContext
 
 from edge.decoders import DecoderOptions, Picture
 from edge.decoders._colour import colour_of
@@ -73,6 +70,9 @@ class SoftwareDecoder:
 
     def decode(self, packet: Packet) -> list[Picture]:
         """Feed one packet; see `Decoder.decode`."""
+        import av
+        import av.error
+
         continuity = self._continuity
         found = self._break_off() if continuity.is_loss_before(packet) else []
         if not continuity.admits(packet):
@@ -111,6 +111,9 @@ class SoftwareDecoder:
         self._codec = None
 
     def _built(self) -> Any:
+        import av.error
+        from av.codec import CodecContext
+
         try:
             codec: Any = CodecContext.create(self._stream.codec, "r")
         except (ValueError, av.error.FFmpegError) as exc:
@@ -141,6 +144,8 @@ class SoftwareDecoder:
 
     def _drained(self) -> list[Picture]:
         """The whole pictures still inside."""
+        import av.error
+
         if not self._codec.is_open:
             return []
         try:

@@ -7,13 +7,15 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from edge.packet import Packet, Stream
 from edge.sources import SourceOptions
-from edge.sources._demux import Demuxer
+
+if TYPE_CHECKING:
+    from edge.sources._demux import Demuxer
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -132,6 +134,8 @@ class FileSource:
         self._demuxer.close()
 
     def _opened(self) -> Demuxer:
+        from edge.sources._demux import Demuxer
+
         return Demuxer(str(self._options.path), self._options.address, {}, self._timeout_s)
 
     def _wait_until(self, due: float) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from edge.sources import SourceOptions
 from edge.sources._address import checked, redacted, scheme_of
-from edge.sources._demux import Demuxer, verification
-from edge.sources._live import LiveSource
+
+if TYPE_CHECKING:
+    from edge.sources._live import LiveSource
 
 SCHEMES = ("http", "https")
 
@@ -57,6 +58,9 @@ class Options(SourceOptions):
 
     def open(self, *, timeout_s: float = 5.0, not_before: float = 0.0) -> LiveSource:
         """Connect. See `SourceOptions.open`."""
+        from edge.sources._demux import Demuxer, verification
+        from edge.sources._live import LiveSource
+
         options = {
             # A playlist or a redirect must not lead anywhere else, to this box's files least.
             "format_whitelist": "mpegts,mpjpeg",
