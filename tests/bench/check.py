@@ -2,8 +2,9 @@
 
     python -m tests.bench.check [RUNS]
 
-Bytecode is compiled first, as in an installed package; where PYTHONDONTWRITEBYTECODE is set and it is
-not, every start compiles the package's sources anew. Prints one JSON object; `tests/bench/results/x86-2core-check.json` keeps it.
+Bytecode is compiled first, as in an installed package; where PYTHONDONTWRITEBYTECODE is set and it
+is not, every start compiles the package's sources anew. Prints one JSON object, which
+`tests/bench/results/x86-2core-check.json` keeps.
 """
 
 from __future__ import annotations
