@@ -342,13 +342,18 @@ def test_disarming_outlives_kill_9_and_its_end_stays(room: Room, box: Appliance)
     answer = room.ask("disarm", camera="yard", rule="across", seconds=600)
     until = answer["result"]["disarmed_until"]
     box.end(signal.SIGKILL)
-    crossed = lambda: {event["id"] for event in room.of("line_crossed", "pulse")}  # noqa: E731
+
+    def crossed() -> set[str]:
+        return {event["id"] for event in room.of("line_crossed", "pulse")}
+
+    # What was not yet known to have arrived comes again under its id: that is one message.
+    def said() -> dict[str, Any]:
+        return {e["id"]: e for e in list(room.events) if e["kind"] == "rule_disarmed"}
+
     before = crossed()
     room.states.clear()
     again = Appliance(box.folder)
     try:
-        # What was not yet known to have arrived comes again under its id: that is one message.
-        said = lambda: {e["id"]: e for e in list(room.events) if e["kind"] == "rule_disarmed"}  # noqa: E731
         assert eventually(lambda: len(said()) == 3, 30), again.output
         first, end, second = sorted(said().values(), key=lambda message: message["seq"])
         assert [one["phase"] for one in (first, end, second)] == ["begin", "end", "begin"]
