@@ -53,7 +53,8 @@ def test_kill_9_at_any_instant_loses_no_record_that_was_acknowledged(tmp_path: P
         acknowledged += len(told.splitlines())  # a number cut off was acknowledged too
         verdict = verify(tmp_path)
         # What was half-written is no record; the next writer says so.
-        assert all("cut off" in f.words or "hash" in f.words for f in verdict.findings)
+        words = [finding.words for finding in verdict.findings]
+        assert all("cut off" in each or "hash" in each for each in words), words
     log = AuditLog(tmp_path, ORIGIN)
     log.close()
     n_events = sum(record.kind == "event" for record in read(tmp_path))
