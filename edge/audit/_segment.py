@@ -216,9 +216,14 @@ class _Apart:
             self._find("personal", n, "its personal part is not the one it was written with")
 
     def end(self) -> None:
-        """What is left belongs to no record."""
-        if self._next is not None:
-            self._stray(self._next[0], self._done.first + self._done.n)
+        """What is left belongs to no record; that of the next one was written, and it was not."""
+        if self._next is None:
+            return
+        n = self._done.first + self._done.n
+        if self._next[0] == n:
+            self._find("personal", n, "a personal part whose record was cut off")
+        else:
+            self._stray(self._next[0], n)
 
     def _stray(self, found: int, n: int) -> None:
         at = found if found >= self._done.first else n

@@ -35,6 +35,19 @@ while True:
 """
 
 
+def test_a_kill_between_a_personal_part_and_its_record_is_called_so(tmp_path: Path) -> None:
+    """What is left says that the record was cut off, and the next writer takes it away."""
+    log = AuditLog(tmp_path, ORIGIN)
+    log.append("event", {"seq": 1, "message_sha256": "ab" * 32})
+    log.close()
+    with next(tmp_path.glob("personal-*")).open("ab") as parts:
+        parts.write(b'{"n":1,"personal":{"message_sha256":"cd"},"salt":"00"}\n')
+    (finding,) = verify(tmp_path).findings
+    assert (finding.n, finding.words) == (1, "a personal part whose record was cut off")
+    AuditLog(tmp_path, ORIGIN).close()
+    assert verify(tmp_path).is_sound
+
+
 def test_kill_9_at_any_instant_loses_no_record_that_was_acknowledged(tmp_path: Path) -> None:
     """Killed again and again: every record that `append` gave a number for is there."""
     chosen = random.Random(5)
