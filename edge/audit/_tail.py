@@ -21,6 +21,7 @@ from edge.audit._merkle import HASH_BYTES, Frontier, leaf_hash
 from edge.audit._note import Head
 from edge.audit._record import SALT_BYTES, draft, parsed
 from edge.errors import AuditError
+from edge.files import sync_folder
 
 _log = logging.getLogger("edge.audit")
 
@@ -260,7 +261,7 @@ class Tail:
         ):
             mode = 0o600 if name == "personal" else 0o640
             self.files[name] = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, mode)
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
         self._first, self._offset = first, 0
 
     def close(self) -> None:
@@ -279,11 +280,3 @@ def write_all(fd: int, content: bytes) -> None:
     n = os.write(fd, content)
     while n < len(content):
         n += os.write(fd, content[n:])
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

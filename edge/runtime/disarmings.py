@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from edge.files import write_atomically
 from edge.runtime.arming import Disarming
 
 log = logging.getLogger("edge.runtime")
@@ -63,7 +63,8 @@ class Disarmings:
             self._cameras = {**self._cameras, camera: written}
             kept = {name: those for name, those in self._cameras.items() if those}
             try:
-                _replace(self._path, json.dumps(kept))
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(self._path, json.dumps(kept).encode(), mode=0o600)
             except OSError as exc:
                 log.error("disarmings end with this run: %s: %s", self._path, exc.strerror)
 
@@ -104,19 +105,3 @@ def _read(path: Path) -> dict[str, list[Any]]:
         log.error("every rule is armed: %s holds no cameras", path)
         return {}
     return {str(camera): those for camera, those in found.items() if isinstance(those, list)}
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write so that a power cut leaves the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -10,9 +10,7 @@ from pathlib import Path
 from edge.config import Config
 from edge.config.changes import Changes, changes
 from edge.config.schema import Camera as CameraOptions
-from edge.detectors import (
-    Engine,
-)
+from edge.detectors import Engine
 from edge.evidence.policy import Policy
 from edge.evidence.recorder import Admit, Recorder, all_admitted
 from edge.evidence.witness import Witness

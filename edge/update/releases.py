@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edge.errors import EdgeError, InputError
-from edge.files import write_atomically
+from edge.files import sync_folder, write_atomically
 from edge.update.bundle import RELEASE
 
 ROOT = Path("/opt/edge")
@@ -76,7 +76,7 @@ class Releases:
     def end_trial(self) -> None:
         """What is in service stays."""
         (self.root / "trial").unlink(missing_ok=True)
-        _sync(self.root)
+        sync_folder(self.root)
 
     def turn(self, link: str, version: str) -> None:
         """Have `current` or `previous` be a release, in one step."""
@@ -84,7 +84,7 @@ class Releases:
         new.unlink(missing_ok=True)
         new.symlink_to(Path("releases") / version)
         new.replace(self.root / link)
-        _sync(self.root)
+        sync_folder(self.root)
 
     def tidy(self, *, all_but: tuple[str, ...] = ()) -> None:
         """Remove what an interrupted update left: all of `incoming`, releases never completed.
@@ -139,11 +139,3 @@ def unwritable(place: Path, exc: OSError) -> str:
     }
     what = remedies.get(exc.errno or 0, exc.strerror or str(exc))
     return f"{place} cannot be written: {what}. The release in service is untouched"
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
