@@ -53,6 +53,10 @@ class SoftwareDecoder:
     """
 
     def __init__(self, stream: Stream) -> None:
+        import av.codec  # here, as who only reads the options decodes nothing
+        import av.error
+
+        self._av: Any = av
         self._stream = stream
         self._continuity = Continuity(stream)
         self._n_refused = 0  # keyframes in a row
@@ -70,19 +74,16 @@ class SoftwareDecoder:
 
     def decode(self, packet: Packet) -> list[Picture]:
         """Feed one packet; see `Decoder.decode`."""
-        import av
-        import av.error
-
         continuity = self._continuity
         found = self._break_off() if continuity.is_loss_before(packet) else []
         if not continuity.admits(packet):
             return found
-        coded = av.Packet(packet.data)
+        coded = self._av.Packet(packet.data)
         coded.pts = key(packet)
         coded.dts = round(packet.dts * 1e6)
         try:
             found += self._whole(self._codec.decode(coded))
-        except av.error.FFmpegError:
+        except self._av.error.FFmpegError:
             continuity.damaged(packet)
             self._n_refused += packet.is_keyframe
         else:
@@ -111,12 +112,9 @@ class SoftwareDecoder:
         self._codec = None
 
     def _built(self) -> Any:
-        import av.error
-        from av.codec import CodecContext
-
         try:
-            codec: Any = CodecContext.create(self._stream.codec, "r")
-        except (ValueError, av.error.FFmpegError) as exc:
+            codec = self._av.codec.CodecContext.create(self._stream.codec, "r")
+        except (ValueError, self._av.error.FFmpegError) as exc:
             raise SourceUnsupported(
                 f"no software decoder for codec {self._stream.codec}; set the camera to H.264"
             ) from exc
@@ -144,13 +142,11 @@ class SoftwareDecoder:
 
     def _drained(self) -> list[Picture]:
         """The whole pictures still inside."""
-        import av.error
-
         if not self._codec.is_open:
             return []
         try:
             return self._whole(self._codec.decode(None))
-        except av.error.FFmpegError:
+        except self._av.error.FFmpegError:
             return []  # what fails only here was inside, and is counted with the rest of it
 
     def _whole(self, frames: list[Any]) -> list[Picture]:

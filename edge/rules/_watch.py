@@ -6,7 +6,7 @@ one incident for each object that comes into a condition, begun once and always 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import TypeAlias
 
 import numpy as np
@@ -15,12 +15,13 @@ from edge.detections import Mask, ModelRef
 from edge.event import Direction, Event, Phase, RuleState, sightings
 from edge.frame import Stamp
 from edge.rules import RuleOptions, Scene
-from edge.rules._judge import WHOLE, Judge, Pulse, Ruling
+from edge.rules._judge import WHOLE, Judge, Pulse, Rows, Ruling
 from edge.rules._objects import FIRST, Objects, Seen
 from edge.rules._schedule import Schedule
 from edge.tracks import Points, Tracks
 
 Limit: TypeAlias = tuple[float, float] | None
+Once: TypeAlias = Callable[[Hashable, Callable[[], Mask]], Mask]
 
 OFF_DUTY = "the schedule ended"
 """Reason of an end that nobody saw because the rule went off duty."""
@@ -268,41 +269,39 @@ class Watch:
 
     def _qualify(self) -> Mask:
         """(N,) which objects of the newest frame count, read-only."""
-        seen, options = self._seen, self._options
-        assert seen is not None
-        tracks = seen.tracks
-        counts: Mask = seen.once(
-            ("class", options.classes), lambda: self._wanted(tracks.model)[tracks.class_id]
-        )
-        if self._steps:
-            counts = counts & seen.once(
-                ("sure", self._steps), lambda: self._objects.is_sure(seen.slots, self._steps)
-            )
-        if self._is_sized:
-            limits = (options.min_size, options.max_size)
-            counts = counts & seen.once(("size", *limits), lambda: _within(_sizes(tracks), *limits))
-        if self._is_measured:
-            limits = (options.min_metres, options.max_metres)
-            counts = counts & seen.once(
-                ("in metres", *limits), lambda: _within(self._metres(tracks), *limits)
-            )
-        return counts
+        assert self._seen is not None
+        return self._counts(self._seen.tracks, self._seen.slots, self._seen.once)
 
     def _qualified(self, tracks: Tracks, row: int, slot: int) -> bool:
         """Whether an object counts, as it was in some frame."""
-        options, one = self._options, np.array([row])
-        return bool(
-            self._wanted(tracks.model)[tracks.class_id[row]]
-            and (not self._steps or self._objects.is_sure(np.array([slot]), self._steps)[0])
-            and (
-                not self._is_sized
-                or _within(_sizes(tracks[one]), options.min_size, options.max_size)[0]
-            )
-            and (
-                not self._is_measured
-                or _within(self._metres(tracks[one]), options.min_metres, options.max_metres)[0]
-            )
+        one = tracks[np.array([row])]
+        return bool(self._counts(one, np.array([slot]), lambda _, work: work())[0])
+
+    def _counts(self, tracks: Tracks, slots: Rows, once: Once) -> Mask:
+        """(N,) which objects count.
+
+        Args:
+            tracks: The objects, in some frame.
+            slots: (N,) theirs.
+            once: Gives what was worked out under a key, or works it out.
+        """
+        options = self._options
+        counts = once(
+            ("class", options.classes), lambda: self._wanted(tracks.model)[tracks.class_id]
         )
+        if self._steps:
+            counts = counts & once(
+                ("sure", self._steps), lambda: self._objects.is_sure(slots, self._steps)
+            )
+        if self._is_sized:
+            limits = (options.min_size, options.max_size)
+            counts = counts & once(("size", *limits), lambda: _within(_sizes(tracks), *limits))
+        if self._is_measured:
+            in_metres = (options.min_metres, options.max_metres)
+            counts = counts & once(
+                ("in metres", *in_metres), lambda: _within(self._metres(tracks), *in_metres)
+            )
+        return counts
 
     def _wanted(self, model: ModelRef) -> Mask:
         """Whether each class of a model passes the class filter."""
