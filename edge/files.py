@@ -56,3 +56,8 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def nearest(path: Path) -> Path:
+    """A path itself, or the folder above it that exists and would hold it."""
+    return next(place for place in (path, *path.parents) if place.exists())

@@ -80,7 +80,7 @@ def read_sensors(sysfs: Path = SYSFS, power_mode: Path = POWER_MODE) -> Sensors:
         cooling=dict(_cooling(sysfs / "class" / "thermal")),
         gpu_load=None if load is None else load / 1000,
         watts=dict(_rails(sysfs / "class" / "hwmon")),
-        power_mode=_text(power_mode).removeprefix("pmode:"),
+        power_mode=text_of(power_mode).removeprefix("pmode:"),
         emc_hz=emc_hz,
         emc_load=min(1.0, busy_khz * 1000 / emc_hz) if emc_hz and busy_khz is not None else None,
         throttled=dict(_throttled(sysfs)),
@@ -96,14 +96,14 @@ def identity(root: Path = Path("/")) -> dict[str, str]:
         root: Where the system's files are.
     """
     tree, board = root / "proc/device-tree", root / "sys/class/dmi/id"
-    release = _text(root / "etc/os-release")
+    release = text_of(root / "etc/os-release")
     system = next((line for line in release.splitlines() if line.startswith("PRETTY_NAME=")), "")
     known = {
-        "hardware": _text(tree / "model") or _text(board / "product_name"),
-        "serial number": _text(tree / "serial-number") or _text(board / "product_serial"),
+        "hardware": text_of(tree / "model") or text_of(board / "product_name"),
+        "serial number": text_of(tree / "serial-number") or text_of(board / "product_serial"),
         "system": system.partition("=")[2].strip('"'),
-        "l4t": _text(root / "etc/nv_tegra_release").partition("\n")[0],
-        "machine id": _text(root / "etc/machine-id"),
+        "l4t": text_of(root / "etc/nv_tegra_release").partition("\n")[0],
+        "machine id": text_of(root / "etc/machine-id"),
     }
     return {name: text.strip("\0") for name, text in known.items() if text}
 
@@ -117,10 +117,10 @@ def _zones(folder: Path) -> Iterator[tuple[str, tuple[float, float | None]]]:
         limits = [
             _number(trip.with_name(trip.name.replace("_type", "_temp")))
             for trip in sorted(zone.glob("trip_point_*_type"))
-            if _text(trip) == "passive"
+            if text_of(trip) == "passive"
         ]
         known = [limit / 1000 for limit in limits if limit is not None and limit > 0]
-        yield _text(zone / "type") or zone.name, (milli / 1000, min(known, default=None))
+        yield text_of(zone / "type") or zone.name, (milli / 1000, min(known, default=None))
 
 
 def _cooling(folder: Path) -> Iterator[tuple[str, int]]:
@@ -128,7 +128,7 @@ def _cooling(folder: Path) -> Iterator[tuple[str, int]]:
         state = _number(device / "cur_state")
         if state is not None:
             yield (
-                f"{device.name.removeprefix('cooling_device')} {_text(device / 'type')}",
+                f"{device.name.removeprefix('cooling_device')} {text_of(device / 'type')}",
                 int(state),
             )
 
@@ -136,14 +136,14 @@ def _cooling(folder: Path) -> Iterator[tuple[str, int]]:
 def _rails(folder: Path) -> Iterator[tuple[str, float]]:
     """The INA3221 of a Jetson measures volts and amperes of three rails each."""
     for monitor in sorted(folder.glob("hwmon*")):
-        if _text(monitor / "name") != "ina3221":
+        if text_of(monitor / "name") != "ina3221":
             continue
         for label in sorted(monitor.glob("in[0-9]*_label")):
             number = label.name.removeprefix("in").removesuffix("_label")
             milli_volts = _number(monitor / f"in{number}_input")
             milli_amperes = _number(monitor / f"curr{number}_input")
             if milli_volts is not None and milli_amperes is not None:
-                yield _text(label), milli_volts * milli_amperes / 1e6
+                yield text_of(label), milli_volts * milli_amperes / 1e6
 
 
 def _throttled(sysfs: Path) -> Iterator[tuple[str, int]]:
@@ -160,7 +160,8 @@ def _throttled(sysfs: Path) -> Iterator[tuple[str, int]]:
         yield "package heat", int(count)
 
 
-def _text(file: Path) -> str:
+def text_of(file: Path) -> str:
+    """What the kernel, or an installer, says in a file; empty where there is none to read."""
     try:
         return file.read_text(errors="replace").strip()
     except OSError:
@@ -169,6 +170,6 @@ def _text(file: Path) -> str:
 
 def _number(file: Path) -> float | None:
     try:
-        return float(_text(file))
+        return float(text_of(file))
     except ValueError:
         return None

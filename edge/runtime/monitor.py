@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from edge.config.schema import place_of
 from edge.errors import EdgeError
 
 log = logging.getLogger("edge.monitor")
@@ -83,18 +84,18 @@ class Monitor:
         unready: Callable[[], str],
         trouble: Callable[[], str],
     ) -> None:
-        host, _, port = listen.rpartition(":")
+        place = place_of(listen)
         answers: dict[str, Callable[[], tuple[int, str]]] = {
             "/metrics": lambda: (200, metrics()),
             "/healthz": lambda: _verdict(trouble()),
             "/readyz": lambda: _verdict(unready()),
         }
         try:
-            self._server = _Server((host.strip("[]"), int(port)), answers)
+            self._server = _Server(place, answers)
         except (OSError, OverflowError) as exc:
             raise MonitorUnavailable(
                 f"metrics: {listen} cannot be opened: {getattr(exc, 'strerror', None) or exc}; set "
-                f"another in metrics.listen, or see who has it: ss -ltnp 'sport = :{port}'"
+                f"another in metrics.listen, or see who has it: ss -ltnp 'sport = :{place[1]}'"
             ) from exc
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(

@@ -11,6 +11,7 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from edge.hardware import text_of
 from edge.site._check import Check
 
 DEVICES = ("dev/nvidiactl", "dev/nvidia0", "dev/nvhost-ctrl-gpu", "dev/nvhost-gpu", "dev/nvmap")
@@ -59,10 +60,10 @@ def examine_graphics(root: Path = Path("/")) -> Check:
 
 
 def _driver(root: Path) -> str:
-    told = _text(root / "proc/driver/nvidia/version")
+    told = text_of(root / "proc/driver/nvidia/version")
     module = re.search(r"Kernel Module\D*([\d.]+)", told)
     jetson = re.search(
-        r"# R(\d+) \(release\), REVISION: ([\d.]+)", _text(root / "etc/nv_tegra_release")
+        r"# R(\d+) \(release\), REVISION: ([\d.]+)", text_of(root / "etc/nv_tegra_release")
     )
     if jetson:
         pack = JETPACKS.get(jetson[1], "an unknown JetPack")
@@ -71,7 +72,7 @@ def _driver(root: Path) -> str:
 
 
 def _cuda(root: Path) -> str:
-    found = re.search(r'"version"\s*:\s*"([\d.]+)"', _text(root / "usr/local/cuda/version.json"))
+    found = re.search(r'"version"\s*:\s*"([\d.]+)"', text_of(root / "usr/local/cuda/version.json"))
     return found[1] if found else ""
 
 
@@ -79,11 +80,4 @@ def _tensorrt() -> str:
     try:
         return version("tensorrt")
     except PackageNotFoundError:
-        return ""
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(errors="replace")
-    except OSError:
         return ""

@@ -20,6 +20,7 @@ from edge.config import Config
 from edge.config.schema import Camera
 from edge.detectors import Models
 from edge.errors import SourceError, SourceRefused
+from edge.files import nearest
 from edge.hardware import Sensors, read_sensors
 from edge.runtime.clock import OLDEST, is_synchronised, utc_now
 from edge.runtime.cooling import STEPS
@@ -149,7 +150,7 @@ def _disk(config: Config) -> Check:
     storage = config.appliance.storage
     path = storage.path
     # The daemon makes the folder; before its first start the one above it must take files.
-    folder = next(place for place in (path, *path.parents) if place.exists())
+    folder = nearest(path)
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"edge doctor")
@@ -204,8 +205,7 @@ def root_of(storage: Path, root: Path = Path("/")) -> Check:
     name = "system disk"
     if not os.statvfs(root).f_flag & os.ST_RDONLY:
         return Check(name, "green", "can be written")
-    place = next(path for path in (storage, *storage.parents) if path.exists())
-    if not os.statvfs(place).f_flag & os.ST_RDONLY:
+    if not os.statvfs(nearest(storage)).f_flag & os.ST_RDONLY:
         found = f"read-only, as some images are on purpose; {storage} can be written"
         return Check(name, "green", found)
     return Check(

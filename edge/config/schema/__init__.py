@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from edge.config.schema.appliance import Appliance
 from edge.config.schema.camera import Camera
-from edge.config.schema.listening import Web, is_loopback
+from edge.config.schema.listening import Web, is_loopback, place_of
 from edge.config.schema.storage import Evidence, Storage
 
-__all__ = ["Appliance", "Camera", "Evidence", "Storage", "Web", "is_loopback"]
+__all__ = ["Appliance", "Camera", "Evidence", "Storage", "Web", "is_loopback", "place_of"]

@@ -29,6 +29,12 @@ Listen = Annotated[
 ]
 
 
+def place_of(listen: str) -> tuple[str, int]:
+    """Host, without brackets, and port of an address to listen on."""
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 class Web(Options):
     """The device page. Without this block there is none."""
 
@@ -60,8 +66,7 @@ class Web(Options):
     @property
     def place(self) -> tuple[str, int]:
         """Host, without brackets, and port."""
-        host, _, port = self.listen.rpartition(":")
-        return host.strip("[]"), int(port)
+        return place_of(self.listen)
 
 
 class Metrics(Options):

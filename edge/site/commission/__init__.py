@@ -19,6 +19,7 @@ from pathlib import Path
 from edge.config import Config
 from edge.detectors import Models
 from edge.errors import EdgeError, OutboxError, SinkError
+from edge.files import nearest
 from edge.hardware import read_sensors
 from edge.runtime.clock import clock_errors_ms, is_synchronised, utc_now
 from edge.sinks import events_after
@@ -275,8 +276,7 @@ def _clock() -> dict[str, str]:
 
 def _capacity(config: Config) -> dict[str, str]:
     path = config.appliance.storage.path
-    folder = next(place for place in (path, *path.parents) if place.exists())
-    disk = shutil.disk_usage(folder)
+    disk = shutil.disk_usage(nearest(path))
     known = {
         f"disk of {path}": f"{disk.free / 2**30:.1f} of {disk.total / 2**30:.1f} GiB free",
         "processor, load of 5 min": f"{os.getloadavg()[1]:.2f} on "
