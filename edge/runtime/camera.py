@@ -23,11 +23,11 @@ from edge.evidence.witness import Witness
 from edge.frame import Frame, Stamp
 from edge.gates import Rate
 from edge.pipeline import Pipeline, Step
-from edge.redaction import NOBODY, people, redacted
 from edge.runtime.arming import Arming, Disarming
 from edge.runtime.attention import Attention
 from edge.runtime.counters import Counters
 from edge.runtime.diagnosis import Diagnosis
+from edge.runtime.hiding import Hiding
 from edge.runtime.reader import Feed, Reader
 from edge.runtime.standing import Standing, Status, Troubles
 from edge.runtime.telling import Reports, Teller
@@ -96,6 +96,7 @@ class Camera:
         self._viewers = viewers or Viewers()
         self._storage_trouble = storage_trouble
         self.policy = policy
+        self._hiding = Hiding(policy.redaction, pipeline.look)
         self.witness = witness
         self._stopping = threading.Event()
         self._stamp = _now(name)  # of the last frame, to end incidents with
@@ -319,17 +320,8 @@ class Camera:
         if self.policy.metadata_only:
             return
 
-        def hidden() -> Frame | None:
-            seen = step.detections
-            if seen is None and self.policy.redaction != "none":
-                try:
-                    seen = self._pipeline.look(step.frame)
-                except DetectorStalled:  # nobody knows who is in it
-                    return None
-            boxes = NOBODY if seen is None else people(seen)
-            return redacted(step.frame, boxes, self.policy.redaction)
-
-        self._viewers.show(lambda: step.frame, hidden)
+        self._hiding.note(step)
+        self._viewers.show(lambda: step.frame, partial(self._hiding.hidden, step))
 
     def _check(self, *, stalled: str = "") -> None:
         """Tell how the camera is; cheap enough for every frame."""
