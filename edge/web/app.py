@@ -12,13 +12,12 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from edge.errors import EdgeError
-from edge.web import Json, Panel, Refused, bodies
+from edge.web import Json, Panel, Refused, assets, bodies
 from edge.web.access import Access, admitted, refused
 from edge.web.login import Login
 from edge.web.sessions import Brake, Sessions
@@ -54,9 +53,8 @@ def create_app(
     page = _Page(panel)
     app = Starlette(
         routes=[
-            Route("/", _index),
             *page.routes(),
-            Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),
+            *assets.routes(STATIC),
         ],
         exception_handlers={
             Refused: _refused,
@@ -219,11 +217,6 @@ def _block(body: Json, key: str) -> Json:
     if not isinstance(value, dict):
         raise Refused(400, f"{key}: expected an object")
     return value
-
-
-async def _index(_: Request) -> Response:
-    index = STATIC / "index.html"
-    return FileResponse(index) if index.is_file() else refused(404, "this build has no page")
 
 
 def _refused(_: Request, why: Any) -> Response:
