@@ -32,7 +32,7 @@ wakes 4 times a second, not 15. A stir that sizes alone tell is heard up to thre
 
 SHOWN_S = 0.2
 """Who looks at a camera at rest is shown five pictures a second; packets are taken so many at a
-time. Five decoded one after the other take two thirds of what they take one by one, each into caches
+time. Five decoded one after the other take a third less than one by one, each into caches
 that others have used since (tests.bench.page)."""
 
 
@@ -161,7 +161,7 @@ class Attention:
         return max(1, round(SHOWN_S / self._between_s)) if self._is_at_rest else 1
 
     def _measure_gop(self, packet: Packet) -> None:
-        """Learn how far packets and keyframes are apart; a gap that grows counts before it ended."""
+        """Learn how far packets and keyframes are apart; a growing gap counts before it ends."""
         if self._last_dts is not None and packet.dts > self._last_dts:
             self._between_s += (packet.dts - self._last_dts - self._between_s) / 8
         self._last_dts = packet.dts

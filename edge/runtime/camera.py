@@ -29,6 +29,7 @@ from edge.runtime.counters import Counters
 from edge.runtime.diagnosis import Diagnosis
 from edge.runtime.hiding import Hiding
 from edge.runtime.reader import Feed, Reader
+from edge.runtime.remembered import Remembered
 from edge.runtime.standing import Standing, Status, Troubles
 from edge.runtime.telling import Reports, Teller
 from edge.runtime.viewer import Viewers
@@ -62,6 +63,7 @@ class Camera:
         viewers: Who looks at this camera; its own where nobody could from before.
         policy: What its pictures may show, and whether there may be any.
         witness: Makes evidence; None where none is kept.
+        remembered: Keeps who was followed, for rules to be tried on; None where nobody tries any.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Camera:
         viewers: Viewers | None = None,
         policy: Policy = DEFAULT_POLICY,
         witness: Witness | None = None,
+        remembered: Remembered | None = None,
     ) -> None:
         self.name = name
         self.counters = Counters()
@@ -94,6 +97,7 @@ class Camera:
         self._arming = Arming(disarmed, refused)
         self._teller = Teller(name, self.counters, reports, self._arming, witness)
         self._viewers = viewers or Viewers()
+        self._remembered = remembered
         self._storage_trouble = storage_trouble
         self.policy = policy
         self._hiding = Hiding(policy.redaction, pipeline.look)
@@ -312,6 +316,8 @@ class Camera:
             self.counters.n_looked += step.detections is not None
             self._teller.events(self._arming.pass_on(step.events), step)
             self._show(step)
+            if self._remembered is not None:
+                self._remembered.add(step)
             self._viewers.tell(step)
             self._check()
 

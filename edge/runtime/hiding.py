@@ -12,8 +12,8 @@ from edge.pipeline import Step
 from edge.redaction import NOBODY, Redaction, people, redacted
 
 KNOWN_S = 2.0
-"""So long people are taken to be where a look found them, while nothing moves. A look costs a network
-an inference, and five a second for one who looks at a still picture were most of what it cost. What
+"""So long people are taken to be where a look found them, while nothing moves. A look costs a
+network an inference, and five a second were most of what looking at a still picture cost. What
 moves opens the gate, and then every picture is looked at."""
 
 

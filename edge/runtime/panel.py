@@ -31,6 +31,7 @@ from edge.runtime.recent import Recent
 from edge.runtime.service import Service
 from edge.runtime.survey import calibrated, surveyed
 from edge.runtime.viewer import Viewers
+from edge.runtime.wiring import followed_by
 from edge.sinks import Publisher
 from edge.site.doctor import examine
 from edge.snapshot import small_jpeg
@@ -183,7 +184,12 @@ class LocalPanel:
             found = surveyed(self._options(camera))
         else:
             found = self._editing.camera(camera)
-        return {**found, "size_wh": list(size_wh) if all(size_wh) else None}
+        remembered = self._service.remembered(camera)
+        return {
+            **found,
+            "size_wh": list(size_wh) if all(size_wh) else None,
+            "remembered_s": round(remembered.seconds, 1) if remembered else 0.0,
+        }
 
     def preview(self, camera: str, draft: Json) -> Json:
         """What a draft would do."""
@@ -197,20 +203,28 @@ class LocalPanel:
         """Take the last change back."""
         return self._files.undo(camera, sha256, by)
 
-    def try_ring(self, camera: str, draft: Json) -> Json:
-        """Try rules on what is kept."""
+    def try_kept(self, camera: str, draft: Json) -> Json:
+        """Try rules on what was followed in the last minutes, or on the pictures in the ring."""
         options = self._drafted(camera, draft)
+        seconds = draft.get("seconds")
+        limit_s = seconds if isinstance(seconds, int | float) and seconds > 0 else math.inf
+        found = self._service.remembered(camera)
+        # Other masks are other tracks; what they would be only pictures can tell.
+        if found is not None and followed_by(options) == followed_by(self._options(camera)):
+            tried = self._tried(options, lambda _: trial.of_tracks(options, found.turns(limit_s)))
+            return {**tried, "seconds": round(min(found.seconds, limit_s), 1), "of": "tracks"}
+        return {**self._try_ring(camera, options, limit_s), "of": "pictures"}
+
+    def _try_ring(self, camera: str, options: CameraOptions, limit_s: float) -> Json:
         watched = next((c for c in self._service.cameras if c.name == camera), None)
         feed = watched.reader.feed if watched else None
         packets = feed.ring.kept() if feed else ()
         if feed is None or not packets:
             raise Refused(409, f"camera {camera} has sent nothing that is kept")
         stream = feed.stream
-        seconds = draft.get("seconds")
-        if isinstance(seconds, int | float) and seconds > 0:
-            begin = packets[-1].dts - seconds
-            starts = [i for i, p in enumerate(packets) if p.is_keyframe and p.dts <= begin]
-            packets = packets[starts[-1] if starts else 0 :]
+        begin = packets[-1].dts - limit_s
+        starts = [i for i, p in enumerate(packets) if p.is_keyframe and p.dts <= begin]
+        packets = packets[starts[-1] if starts else 0 :]
         return self._tried(options, lambda e: trial.of_packets(options, e, stream, packets))
 
     def try_clip(self, camera: str, draft: Json, clip: Path) -> Json:

@@ -101,8 +101,8 @@ class Panel(Protocol):
     def undo(self, camera: str, sha256: str, by: Visitor) -> Json:
         """Write what was there before the last change made here, and take it up."""
 
-    def try_ring(self, camera: str, draft: Json) -> Json:
-        """What a draft's rules say of the packets that are kept now."""
+    def try_kept(self, camera: str, draft: Json) -> Json:
+        """What a draft's rules say of the last minutes, as far as they are kept."""
 
     def try_clip(self, camera: str, draft: Json, clip: Path) -> Json:
         """What a draft's rules say of a recording."""

@@ -91,7 +91,7 @@ class _Page:
             _post(f"{camera}/preview", self.preview),
             Route(camera, self.save, methods=["PUT"]),
             _post(f"{camera}/undo", self.undo),
-            _post(f"{camera}/try", self.try_ring),
+            _post(f"{camera}/try", self.try_kept),
             _post(f"{camera}/try-clip", self.try_clip),
             _post(f"{camera}/calibration/preview", self.calibrate),
             _post(f"{rule}/disarm", self.disarm),
@@ -145,10 +145,10 @@ class _Page:
         sha256 = _text(body, "sha256")
         return JSONResponse(await run_in_threadpool(self._panel.undo, _camera(request), sha256, by))
 
-    async def try_ring(self, request: Request) -> Response:
+    async def try_kept(self, request: Request) -> Response:
         draft = await bodies.said(request)
         camera = _camera(request)
-        return JSONResponse(await run_in_threadpool(self._panel.try_ring, camera, draft))
+        return JSONResponse(await run_in_threadpool(self._panel.try_kept, camera, draft))
 
     async def try_clip(self, request: Request) -> Response:
         camera = _camera(request)

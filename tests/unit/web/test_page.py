@@ -254,7 +254,7 @@ def test_a_file_broken_by_hand_is_shown_with_the_place(
 def test_a_rule_is_tried_before_it_is_armed(
     running: tuple[Path, Opened, Browser], clip: Path
 ) -> None:
-    """On the packets in the ring and on a clip; nothing is published, and junk is refused."""
+    """On what was followed and on a clip; nothing is published, and junk is refused."""
     _, _, browser = running
     body = draft(browser)
     body["lines"] = {"middle": [[0.5, 1.0], [0.5, 0.0]]}
@@ -264,11 +264,17 @@ def test_a_rule_is_tried_before_it_is_armed(
     tried = browser.ask("POST", "/api/cameras/street/try-clip", raw=raw).json
     assert tried["frames"] > 30
     assert {event["rule"] for event in tried["events"]} == {"over"}
-    # A camera that a save has just restarted keeps little yet: asked until its ring has more.
-    tried_on_ring = {**body, "seconds": 3}
-    assert eventually(
-        lambda: browser.ask("POST", "/api/cameras/street/try", tried_on_ring).json["frames"] > 3, 30
-    )
+
+    # A camera that a save has just restarted has followed nobody yet: asked until it has.
+    def on_what_is_kept(**more: Any) -> Any:
+        return browser.ask("POST", "/api/cameras/street/try", {**body, **more}).json
+
+    assert eventually(lambda: on_what_is_kept()["frames"] > 3, 30)
+    assert on_what_is_kept()["of"] == "tracks"
+    assert browser.ask("GET", "/api/cameras/street").json["remembered_s"] > 0
+    assert on_what_is_kept(seconds=0.5)["seconds"] <= 0.5
+    masked = {"corner": [[0.0, 0.0], [0.1, 0.0], [0.1, 0.1]]}
+    assert on_what_is_kept(masks=masked)["of"] == "pictures", "what would be seen is not known"
     assert not any(
         event.get("rule") == "over" for event in browser.ask("GET", "/api/events/recent").json
     )
