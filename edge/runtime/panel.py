@@ -25,6 +25,7 @@ from edge.runtime import trial
 from edge.runtime.asker import on_page
 from edge.runtime.box import SNAPSHOT_S, LocalBox
 from edge.runtime.editing import Editing, plain
+from edge.runtime.kept_pictures import KeptPictures
 from edge.runtime.lookers import MAX_WIDTH, Lookers
 from edge.runtime.overview import Overview, utc
 from edge.runtime.recent import Recent
@@ -56,6 +57,7 @@ class LocalPanel:
         publisher: What says how the outbox and the broker are.
         box: The hands it shares with commands.
         recent: The last messages.
+        pictures: What was kept of them.
         editing: The cameras' files; None where there are none, as in the demo.
         record: Takes what goes into the audit log.
     """
@@ -66,6 +68,7 @@ class LocalPanel:
         publisher: Publisher,
         box: LocalBox,
         recent: Recent,
+        pictures: KeptPictures,
         *,
         editing: Editing | None,
         record: Record,
@@ -75,6 +78,7 @@ class LocalPanel:
         self._service = service
         self._box = box
         self._recent = recent
+        self._pictures = pictures
         self._editing = editing
         self._lock = threading.Lock()
         self._lookers: dict[Viewers, Lookers] = {}
@@ -131,6 +135,13 @@ class LocalPanel:
     def hear(self, put: Callable[[bytes | None], None]) -> Stop:
         """The last messages and each new one."""
         return self._recent.hear(put)
+
+    def event_picture(self, event: str) -> bytes:
+        """What evidence shows of an event, people hidden as the policy says."""
+        found = self._pictures.of(event)
+        if found is None:
+            raise Refused(404, "no picture is kept of this event")
+        return found
 
     def picture(self, camera: str) -> bytes:
         """The next picture."""

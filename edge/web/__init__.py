@@ -80,6 +80,9 @@ class Panel(Protocol):
     def hear(self, put: Callable[[bytes | None], None]) -> Stop:
         """Take the last event messages and each new one, until stopped."""
 
+    def event_picture(self, event: str) -> bytes:
+        """The JPEG that is kept of an event for everybody to see."""
+
     def picture(self, camera: str) -> bytes:
         """A camera's next picture as JPEG, masks applied."""
 

@@ -84,6 +84,7 @@ class _Page:
             _get("/api/doctor", self.doctor),
             _get("/api/events", self.events),
             _get("/api/events/recent", self.recent),
+            _get("/api/events/{event}/picture", self.event_picture),
             _get(camera, self.camera),
             _get(f"{camera}/picture", self.picture),
             _get(f"{camera}/live", self.live),
@@ -111,6 +112,11 @@ class _Page:
 
     async def events(self, request: Request) -> Response:
         return await self._streams.texts(admitted(request), self._panel.hear, MOST_EVENTS)
+
+    async def event_picture(self, request: Request) -> Response:
+        event = str(request.path_params["event"])
+        coded = await run_in_threadpool(self._panel.event_picture, event)
+        return Response(coded, media_type="image/jpeg")
 
     async def picture(self, request: Request) -> Response:
         coded = await run_in_threadpool(self._panel.picture, _camera(request))

@@ -288,6 +288,42 @@ def test_a_rule_is_tried_before_it_is_armed(
     assert list(Path(running[1].page.panel.uploads).iterdir()) == []
 
 
+def test_alerts_keep_their_pictures_and_outlive_a_restart(tmp_path: Path, clip: Path) -> None:
+    """The list begins where the last run ended; the picture is the one kept as evidence."""
+    folder = configured(tmp_path, clip)
+    appliance = folder / "appliance.yaml"
+    evidence = "storage: {evidence: {max_gib: 1, min_free_gib: 0}, path: "
+    appliance.write_text(appliance.read_text().replace("storage: {path: ", evidence))
+
+    def heard(browser: Browser) -> list[dict[str, Any]]:
+        answer = browser.ask("GET", "/api/events/recent").json
+        return [event for event in answer if event.get("rule") == "yard-entry"]
+
+    def shown(browser: Browser) -> str:
+        refs = [one["ref"] for event in heard(browser) for one in event.get("evidence", ())]
+        return next((ref.removesuffix(".jpg") for ref in refs if len(ref) == 40), "")
+
+    with opened(folder) as (_, browser):
+        browser.begin()
+        assert eventually(lambda: bool(shown(browser)), 30)
+        event = shown(browser)
+        picture = browser.ask("GET", f"/api/events/{event}/picture")
+        assert picture.status == 200
+        assert picture.headers["content-type"] == "image/jpeg"
+        assert picture.body.startswith(b"\xff\xd8")
+        assert event in {one["id"] for one in heard(browser)}
+        before = [one["id"] for one in heard(browser)][:2]
+    with opened(folder) as (_, browser):
+        browser.begin()
+        assert [one["id"] for one in heard(browser)][:2] == before
+        numbers = [one["seq"] for one in browser.ask("GET", "/api/events/recent").json]
+        assert numbers == sorted(set(numbers))
+        assert browser.ask("GET", f"/api/events/{event}/picture").body == picture.body
+        missing = browser.ask("GET", f"/api/events/{event[:-1]}x/picture")
+        assert missing.status == 404
+        assert "no picture is kept" in missing.json["error"]
+
+
 def test_a_calibration_is_tried(running: tuple[Path, Opened, Browser]) -> None:
     """Pixels a metre over the picture, or why there is no ground."""
     _, _, browser = running
