@@ -209,7 +209,7 @@ class Daemon:
         health_due = cool_due = time.monotonic()
         while True:
             if time.monotonic() >= health_due:
-                service.say_health(desk.counts)
+                service.say_health(desk.counts, page.trouble)
                 service.review()
                 health_due = time.monotonic() + HEALTH_S
             if time.monotonic() >= cool_due:

@@ -36,7 +36,7 @@ from edge.runtime.wiring import followed_by
 from edge.sinks import Publisher
 from edge.site.doctor import examine
 from edge.snapshot import small_jpeg
-from edge.web import Json, Refused, Stop, Visitor
+from edge.web import Json, Refused, Seen, Stop, Visitor
 
 log = logging.getLogger("edge.web")
 
@@ -158,7 +158,7 @@ class LocalPanel:
             raise Refused(409, f"camera {camera} showed no picture within {SNAPSHOT_S:.0f} s")
         return small_jpeg(frame, MAX_WIDTH)
 
-    def look(self, camera: str, put: Callable[[bytes | None], None]) -> Stop:
+    def look(self, camera: str, put: Callable[[Seen | None], None]) -> Stop:
         """The live picture, coded once for all who look."""
         viewers = self._seen(camera)
         with self._lock:

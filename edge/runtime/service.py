@@ -291,14 +291,15 @@ class Service:
             self._recorder.close()
         self._engines.close()
 
-    def say_health(self, commands: Mapping[str, int] | None = None) -> None:
+    def say_health(self, commands: Mapping[str, int] | None = None, page: str = "") -> None:
         """Publish vital signs.
 
         Args:
             commands: Commands by what became of them.
+            page: Why the device page is not open; empty while it is.
         """
         figures = {camera.name: camera.figures() for camera in self.cameras}
-        self._bulletin.health(self.uptime_s, figures, self._books, commands)
+        self._bulletin.health(self.uptime_s, figures, self._books, commands, page)
 
     def _camera(self, options: CameraOptions) -> Camera:
         engine, degraded = self._engines[options.analyse.detector]

@@ -36,6 +36,19 @@ class Refused(EdgeError):
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """A picture of a camera.
+
+    Attributes:
+        jpeg: People hidden as the policy says.
+        pts: Stream time in seconds, as the tracks of the same picture have it.
+    """
+
+    jpeg: bytes
+    pts: float
+
+
+@dataclass(frozen=True, slots=True)
 class Visitor:
     """Who asks.
 
@@ -86,7 +99,7 @@ class Panel(Protocol):
     def picture(self, camera: str) -> bytes:
         """A camera's next picture as JPEG, masks applied."""
 
-    def look(self, camera: str, put: Callable[[bytes | None], None]) -> Stop:
+    def look(self, camera: str, put: Callable[[Seen | None], None]) -> Stop:
         """Take a camera's pictures as JPEG, until stopped; None when the camera has gone."""
 
     def follow(self, camera: str, put: Callable[[bytes | None], None]) -> Stop:

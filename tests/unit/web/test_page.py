@@ -202,6 +202,9 @@ def test_two_who_edit_at_once_do_not_overwrite_each_other(
     assert "one:" in refused.json["text"]
     assert refused.json["sha256"] == draft(browser)["sha256"]
     assert "two:" not in file.read_text()
+    previewed = browser.ask("POST", "/api/cameras/street/preview", second)
+    assert previewed.status == 409, "what saving it would write is not known"
+    assert previewed.json["sha256"] == refused.json["sha256"]
     file.write_text(before)
     assert browser.ask("POST", "/api/reload", {}).status == 200
 
@@ -294,6 +297,9 @@ def test_alerts_keep_their_pictures_and_outlive_a_restart(tmp_path: Path, clip: 
     appliance = folder / "appliance.yaml"
     evidence = "storage: {evidence: {max_gib: 1, min_free_gib: 0}, path: "
     appliance.write_text(appliance.read_text().replace("storage: {path: ", evidence))
+
+    camera = folder / "cameras" / "street.yaml"
+    camera.write_text(camera.read_text().replace("zone: yard}", "zone: yard, priority: alert}"))
 
     def heard(browser: Browser) -> list[dict[str, Any]]:
         answer = browser.ask("GET", "/api/events/recent").json
