@@ -2,7 +2,7 @@
 
 No picture and nothing on the disk: boxes, classes and times of one camera, packed, about 300 bytes
 for each picture in which somebody was followed. Ten minutes at eight pictures a second in which
-three are always there are 2 MiB.
+three are always there are 2.4 MiB.
 """
 
 from __future__ import annotations
