@@ -260,6 +260,7 @@ class Books:
             checkpoint=head.note,
             key=str(log.key),
             proofs=told or None,
+            profile=origin.profile,
         )
         publisher.state(AUDIT, message)
         self._published = head.size
@@ -339,5 +340,6 @@ class Books:
             ok=outcome == "done",
             outcome=outcome,
             why=why or None,
+            profile=publisher.origin.profile,
         )
         answer([Post(topic, encode(reply), correlation=incoming.correlation)])

@@ -129,7 +129,7 @@ class Daemon:
             desk.close()
             page.close()
             service.stop("the appliance was stopped")
-            books.record("stop", {"config": self._config.sha256})
+            books.record("stop", {"software": software(), "config": self._config.sha256})
         finally:
             keeping.close()
             books.close()
