@@ -20,13 +20,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from edge.detections import Boxes, Detections, Floats, Ids, Mask
-from edge.geometry import iou
 from edge.options import Fraction
 from edge.trackers import TrackerOptions
 from edge.trackers._assign import assign
 from edge.trackers._doubles import SAME_IOU, without_doubles
 from edge.trackers._kalman import Motion
-from edge.trackers._likeness import likeness
+from edge.trackers._likeness import fit
 from edge.tracks import Tracks
 
 _Rows = NDArray[np.intp]
@@ -229,14 +228,13 @@ class ByteTrack:
         is_recent = self._seen == self._pts
         pairs_rows, pairs_boxes = [], []
         is_same_class = self._votes.argmax(axis=1)[:, None] == detections.class_id
-        overlap = iou(self._motion.xyxy, detections.xyxy)
-        class_weight = np.where(is_same_class | (overlap > SAME_IOU), 1.0, OTHER_CLASS)
-        overlap *= class_weight
         # Height tells people apart in a crowd. It must not turn away doubtful and new boxes: a car
         # that drives in grows, and a crossing of a recorded clip was missed for it.
-        alike = likeness(self._motion.xyxy, detections.xyxy) * class_weight
+        overlap, alike = fit(self._motion.xyxy, detections.xyxy)
+        class_weight = np.where(is_same_class | (overlap > SAME_IOU), 1.0, OTHER_CLASS)
+        overlap *= class_weight
         # Sure boxes count by their confidence as well, so that of two that fit, the surer wins.
-        weighted = alike * confidence
+        weighted = alike * class_weight * confidence
         least = self._options.min_iou
         for matrix, floor, tracks, boxes in (
             (weighted, least, is_confirmed, is_high),
