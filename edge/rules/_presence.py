@@ -16,7 +16,6 @@ from edge.rules._judge import Qualify, Rows, Ruling
 from edge.rules._objects import Seen
 from edge.rules._zone import ZoneJudge, ZoneOptions
 
-
 LOOK_BACK_S = 1.0
 """A track is shown once it is believed, two or three pictures after it was first seen. For so long
 its way there is taken to have been straight; of what was followed for longer before this rule saw
