@@ -165,12 +165,15 @@ def usable_ms(browser: Browser) -> list[float]:
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--case", help="only this one")
+    parser.add_argument("--case", help="only this one; in --out the others stay as they are")
     parser.add_argument("--out", type=Path, help="keep the figures here, as JSON")
     args = parser.parse_args()
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edge"
     street, _ = cached(cache)
-    result: dict[str, Any] = {"machine": describe(), "rounds": ROUNDS, "seconds": SECONDS}
+    result: dict[str, Any] = {}
+    if args.case and args.out and args.out.is_file():
+        result = json.loads(args.out.read_text())  # the other cases stay
+    result |= {"machine": describe(), "rounds": ROUNDS, "seconds": SECONDS}
     with tempfile.TemporaryDirectory() as name:
         for case, fps, is_still in (
             ("busy_5fps", 5, False),
