@@ -1,7 +1,7 @@
 """Snapshot: the deciding picture, once for people and once clean. Pure.
 
-Both are made of the planes: redaction and marks go into a copy of them, and no RGB picture is ever
-made. Whoever wants both gives them `as_jfif` and has the colours changed once.
+Both are made of the planes: redaction and marks go into a copy of them, no RGB picture is ever
+made, and what is the same in both is coded once.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import numpy as np
 
 from edge.detections import Boxes
 from edge.frame import Frame, Plane
-from edge.jpeg import as_jfif, coded
+from edge.jpeg import as_jfif, coded_twice
 from edge.message import EventMessage
-from edge.redaction import Redaction, redacted
+from edge.redaction import Redaction, hide
 
 QUALITY = 85
 """160 kB at 1080p; 90 is 203 kB for nothing that can be seen."""
@@ -24,8 +24,12 @@ SKY, YELLOW, BLACK = (158, 170, 77), (213, 45, 147), (0, 128, 128)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def annotated(frame: Frame, people: Boxes, how: Redaction, event: EventMessage) -> bytes:
-    """The picture with who it is about in a box, people pixelated: a JPEG.
+def pictures(
+    frame: Frame, people: Boxes, how: Redaction, event: EventMessage
+) -> tuple[bytes, bytes]:
+    """The picture with who it is about in a box and people pixelated, and the clean one: JPEGs.
+
+    The clean one is as it was judged, nothing drawn and nobody hidden.
 
     Args:
         frame: Masks applied.
@@ -34,25 +38,20 @@ def annotated(frame: Frame, people: Boxes, how: Redaction, event: EventMessage) 
         event: What was decided.
 
     Raises:
-        EvidenceUnmade: It cannot be coded.
+        EvidenceUnmade: They cannot be coded.
     """
-    return coded(_marked(redacted(as_jfif(frame), people, how), event), QUALITY)
+    clean = as_jfif(frame)
+    planes = [np.array(plane) for plane in (clean.y, clean.u, clean.v)]
+    hide(planes, people, how)
+    _mark(planes, event)
+    luma, u, v = planes
+    return coded_twice(Frame(frame.stamp, luma, u, v, clean.colour), clean, QUALITY)
 
 
-def clean(frame: Frame) -> bytes:
-    """The picture as it was judged, nothing drawn and nobody hidden, masks applied: a JPEG.
-
-    Raises:
-        EvidenceUnmade: It cannot be coded.
-    """
-    return coded(frame, QUALITY)
-
-
-def _marked(frame: Frame, event: EventMessage) -> Frame:
-    """A copy with boxes and words in it."""
-    width, height = frame.size_wh
+def _mark(planes: list[Plane], event: EventMessage) -> None:
+    """Draw boxes and words."""
+    height, width = planes[0].shape
     unit = max(1, round(height / 360))
-    planes = [np.array(plane) for plane in (frame.y, frame.u, frame.v)]
     for seen in event.objects or ():
         x, y, w, h = np.asarray(seen.box) * (width, height, width, height)
         _box(planes, (x, y, x + w, y + h), unit)
@@ -61,8 +60,6 @@ def _marked(frame: Frame, event: EventMessage) -> Frame:
     words = (event.camera, event.rule or "", event.kind, event.where or "", at)
     caption = " ".join(filter(None, words))
     _words(planes, caption, (6 * unit, height - 6 * unit), unit, YELLOW)
-    luma, u, v = planes
-    return Frame(frame.stamp, luma, u, v, frame.colour)
 
 
 def _box(planes: list[Plane], edges: tuple[float, float, float, float], unit: int) -> None:
