@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge.frame import Colour, Frame, Stamp
-from edge.jpeg import BAND, JFIF, as_jfif, coded, coded_twice
+from edge.jpeg import JFIF, as_jfif, coded
 from edge.masks import Masks
 from tests.unit.evidence.scene import AT
 
@@ -71,53 +71,3 @@ def test_a_picture_in_jpeg_s_colours_is_coded_as_it_is_also_from_the_middle_of_a
     assert as_jfif(frame) is frame
     image: Any = cv2.imdecode(np.frombuffer(coded(frame, 95), np.uint8), cv2.IMREAD_GRAYSCALE)
     assert np.abs(image.astype(int) - 90).max() <= 1
-
-
-def rough(size_wh: tuple[int, int], colour: Colour = JFIF) -> Frame:
-    """Noise that no two bands have in common."""
-    random = np.random.default_rng(5)
-    width, height = size_wh
-    half = ((height + 1) // 2, (width + 1) // 2)
-    y, u, v = (random.integers(0, 256, shape, np.uint8) for shape in ((height, width), half, half))
-    return Frame(STAMP, y, u, v, colour)
-
-
-def changed(frame: Frame, plane: int, row: int) -> Frame:
-    """The frame with one pixel of one plane turned."""
-    planes = [np.array(one) for one in (frame.y, frame.u, frame.v)]
-    planes[plane][row, 1] ^= 0xFF
-    return Frame(frame.stamp, *planes, frame.colour)
-
-
-@pytest.mark.parametrize("quality", [1, 50, 85, 100])
-@pytest.mark.parametrize(
-    "size_wh", [(64, 2), (66, BAND), (67, BAND + 1), (96, BAND + 2), (80, 11 * BAND + 35)]
-)
-@pytest.mark.parametrize("place", ["nowhere", "first", "last"])
-def test_two_pictures_that_are_mostly_alike_become_the_files_that_each_would_be_alone(
-    size_wh: tuple[int, int], quality: int, place: str
-) -> None:
-    """Every pixel the same, wherever they differ: what is coded once is only what is alike."""
-    frame = rough(size_wh, Colour())
-    row = {"nowhere": None, "first": 0, "last": size_wh[1] - size_wh[1] % 2 - 1}[place]
-    other = as_jfif(frame) if row is None else changed(as_jfif(frame), 0, row)
-    for twice, picture in zip(coded_twice(frame, other, quality), (frame, other), strict=True):
-        files = (twice, coded(picture, quality))
-        one, alone = (cv2.imdecode(np.frombuffer(f, np.uint8), cv2.IMREAD_COLOR) for f in files)
-        assert one is not None
-        assert np.array_equal(one, alone)
-
-
-@pytest.mark.parametrize("plane", [0, 1, 2])
-def test_one_changed_pixel_of_any_plane_is_in_the_other_file(plane: int) -> None:
-    """Nothing that was hidden can come back with a band of the picture beside it."""
-    frame = rough((96, 4 * BAND))
-    for row in range(1, frame.u.shape[0], 7):
-        clean, other = coded_twice(frame, changed(frame, plane, row), 85)
-        assert clean != other
-
-
-def test_pictures_of_two_sizes_are_not_coded_together() -> None:
-    """They have no bands in common."""
-    with pytest.raises(ValueError, match=r"\(64, 64\) and \(64, 66\)"):
-        coded_twice(rough((64, 64)), rough((64, 66)), 85)
