@@ -29,7 +29,6 @@ import cv2
 import numpy as np
 import simplejpeg
 
-from edge.annotate import bgr
 from edge.decoders.software import SoftwareDecoder
 from edge.demo import street
 from edge.detectors import Models
@@ -230,17 +229,14 @@ def _costs(step: Step, event: Event, folder: Path) -> dict[str, float]:
         ),
         "of that, colours": lambda: as_jfif(step.frame),
         "a clean file alone, colours there": lambda: coded(ready, snapshot.QUALITY),
-        "over RGB: a clean file alone": lambda: cv2.imencode(
-            ".jpg", bgr(step.frame), [cv2.IMWRITE_JPEG_QUALITY, snapshot.QUALITY]
-        ),
         "both to the disk, each with its fsync": lambda: _to_disk(folder, names, both),
         "both encrypted, by the keeper": lambda: _seal(both),
     }
     times: dict[str, list[float]] = {name: [] for name in costs}
-    for _ in range(25):  # in turns: what else the machine does is shared, and no cache stays warm
-        for name, work in costs.items():
-            # Processor time, which a machine that others use changes least; a disk is waited for.
-            clock = time.perf_counter if "disk" in name else time.thread_time
+    for name, work in costs.items():
+        # Processor time, which a machine that others use changes least; a disk is waited for.
+        clock = time.perf_counter if "disk" in name else time.thread_time
+        for _ in range(15):
             began = clock()
             work()
             times[name].append(clock() - began)
