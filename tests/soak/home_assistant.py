@@ -199,8 +199,9 @@ def run(hass: Path, folder: Path) -> tuple[dict[str, bool], dict[str, Any]]:
         see("a box that stopped is off", lambda: shown.state("Connection") == "off")
         see(
             "nobody watching is not clear",
-            lambda: {shown.state("The yard not watched"), shown.state("yard across")}
-            == {"unavailable"},
+            lambda: (
+                {shown.state("The yard not watched"), shown.state("yard across")} == {"unavailable"}
+            ),
         )
         if not all(seen.values()):
             print(shown.output.read_text()[-4000:])

@@ -145,8 +145,8 @@ def test_no_number_rests_on_a_record_it_does_not_name() -> None:
     """
     log = month_log()
     whole = figures(log)
-    for at, record in enumerate(log):
-        less = figures([*log[:at], *log[at + 1 :]])
+    for n, record in enumerate(log):
+        less = figures([*log[:n], *log[n + 1 :]])
         for place, figure in whole.items():
             now = less.get(place)
             is_other = now is None or (now.value, now.shown) != (figure.value, figure.shown)
