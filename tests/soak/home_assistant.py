@@ -176,16 +176,18 @@ def run(hass: Path, folder: Path) -> tuple[dict[str, bool], dict[str, Any]]:
         try:
             see("connection is on", lambda: shown.state("Connection") == "on", START_S)
             see("the camera has no problem", lambda: shown.state("The yard not watched") == "off")
-            counts = set[str]()
-            see(
-                "crossings are counted",
-                lambda: counts.add(shown.state("yard across")) or len(counts - {"", "unknown"}) > 1,
-            )
-            zone = set[str]()
-            see(
-                "the zone is occupied, and clear",
-                lambda: zone.add(shown.state("yard inside")) or {"on", "off"} <= zone,
-            )
+            counts, zone = set[str](), set[str]()
+
+            def is_counted() -> bool:
+                counts.add(shown.state("yard across"))
+                return len(counts - {"", "unknown"}) > 1
+
+            def is_followed() -> bool:
+                zone.add(shown.state("yard inside"))
+                return {"on", "off"} <= zone
+
+            see("crossings are counted", is_counted)
+            see("the zone is occupied, and clear", is_followed)
             entities = shown.entities
             file = box.folder / "cameras" / "yard.yaml"
             camera = yaml.safe_load(file.read_text())
