@@ -191,6 +191,26 @@ def test_a_concat_is_guarded_where_it_is_float() -> None:
     onnx.checker.check_model(model)
 
 
+@pytest.mark.parametrize("reader", ["nothing", "QuantizeLinear", "Sub"])
+def test_a_guard_goes_where_nothing_behind_it_is_quantised(reader: str) -> None:
+    """It stays also where a tensor is centred first: OpenVINO takes that step into its Concat."""
+    make = onnx.helper.make_node
+    model = onnx.shape_inference.infer_shapes(network())
+    before = model.graph.SerializeToString()
+    concat = next(node for node in model.graph.node if node.op_type == "Concat")
+    whole = concat.output[0]
+    graph.guard_concats(model)
+    if reader == "Sub":
+        model.graph.node.append(make("Sub", [whole, "middle"], ["centred"]))
+    if reader != "nothing":
+        narrowed = whole if reader == "QuantizeLinear" else "centred"
+        model.graph.node.append(make("QuantizeLinear", [narrowed, "scale"], ["narrow"]))
+    graph.drop_guards(model)
+    guards = [node.name for node in model.graph.node if node.op_type == "Max"]
+    assert guards == ([] if reader == "nothing" else ["cells_guard"])
+    assert reader != "nothing" or model.graph.SerializeToString() == before
+
+
 @pytest.mark.parametrize("group", [1, 2])
 def test_centring_changes_nothing_but_the_range(group: int) -> None:
     """Plain and grouped, with two layers behind one tensor; a padded one is not centred."""
