@@ -12,7 +12,7 @@ from tests.browser.conftest import PASSWORD, STREET, Box
 from tests.browser.test_drawing import open_camera
 from tests.servers import eventually
 
-pytestmark = [pytest.mark.network, pytest.mark.slow]
+pytestmark = [pytest.mark.alone, pytest.mark.network, pytest.mark.slow]
 
 
 def test_a_file_broken_by_hand_is_shown_at_its_line(box: Box, page: Page) -> None:
