@@ -48,17 +48,21 @@ FAINT = 0.1
 
 
 def configuration(config: Config) -> Iterator[Check]:
-    """The files say the same to this release; none is refused."""
-    n_cameras = len(config.cameras)
+    """This release can use the files; a camera it sets aside has a line of its own.
+
+    So an update can tell a camera that was set aside before from one that is now. A warning says
+    what would be better, and is no reason to refuse a release.
+    """
+    remedy = f"edge check --config {config.folder}"
+    told = f"{len(config.cameras)} cameras"
     if config.problems:
-        yield Check(
-            "configuration",
-            "red",
-            f"{len(config.problems)} problems: {config.problems[0]}".splitlines()[0],
-            f"edge check --config {config.folder}",
-        )
+        n, first = len(config.problems), str(config.problems[0]).splitlines()[0]
+        yield Check("configuration", "amber", f"{told}; {n} problems: {first}", remedy)
     else:
-        yield Check("configuration", "green", f"{n_cameras} cameras, no problems")
+        yield Check("configuration", "green", f"{told}, no problems")
+    for camera, problems in config.rejected:
+        first = str(problems[0]).splitlines()[0]
+        yield Check(f"configuration of {camera}", "red", first, remedy)
 
 
 def engines(config: Config) -> Iterator[Check]:

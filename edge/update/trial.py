@@ -43,6 +43,12 @@ GONE = (errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.ESTALE)
 BEFORE = ("configuration", "engines", "broker", "cameras")
 AFTER = ("broker", "cameras")
 
+NEVER_FORGIVEN = ("broker", "self-check")
+"""Beginnings of the names of checks that must be well, also where they were red before."""
+
+CONFIGURATION = "configuration"
+"""Red where the files cannot be used at all: then no other check was made."""
+
 Checks = Callable[[Path, Sequence[str]], "list[dict[str, Any]]"]
 """Runs steps of the self-check with a release's interpreter; each answer as `Check` in JSON."""
 
@@ -302,11 +308,16 @@ def _groups() -> list[str]:
 
 
 def _worse(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> str:
-    """What fails now and did not before; the broker has to answer in any case."""
+    """What fails now and did not before.
+
+    Some must work in any case: the broker, or nobody would hear of what comes, and a configuration
+    that can be used at all, or nothing was examined.
+    """
     failed = {check["name"] for check in before if check["level"] == "red"}
-    failed = {name for name in failed if not name.startswith(("broker", "self-check"))}
+    failed = {n for n in failed if not n.startswith(NEVER_FORGIVEN) and n != CONFIGURATION}
     worse = [
         f"{check['name']}: {check['found']}"
+        + (f" (-> {check['remedy']})" if check.get("remedy") else "")
         for check in after
         if check["level"] == "red" and check["name"] not in failed
     ]
