@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import platform
-import pwd
 import shutil
 import subprocess
 import sys
@@ -260,51 +258,6 @@ class Update:
             self.service.restart()
         shutil.rmtree(self.releases.folder(version), ignore_errors=True)
         raise UpdateFailed(f"release {version}: {trouble}; release {previous} is in service again")
-
-
-def run_checks(config: Path, user: str = "edge") -> Checks:
-    """The self-check as a box does it: as the service's user, in an interpreter of its own.
-
-    Args:
-        config: The configuration's folder.
-        user: Who reads files and opens devices; where there is no such user, or we are not root,
-            whoever we are.
-    """
-    known = (
-        user if os.geteuid() == 0 and user in {entry.pw_name for entry in pwd.getpwall()} else None
-    )
-
-    def check(release: Path, steps: Sequence[str]) -> list[dict[str, Any]]:
-        if not (config / "appliance.yaml").is_file():
-            return []  # installed, and not configured yet
-        done = subprocess.run(  # noqa: S603 - of a release whose maker is known
-            [
-                *(str(release / "bin/python"), "-m", "edge.update.selfcheck"),
-                *("--config", str(config), *steps),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd="/",
-            timeout=1800,
-            user=known,
-            group=known,
-            extra_groups=_groups() if known else None,
-        )
-        try:
-            found: list[dict[str, Any]] = json.loads(done.stdout)
-        except ValueError:
-            said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-            found = [{"name": "self-check", "level": "red", "found": said[0]}]
-        return found
-
-    return check
-
-
-def _groups() -> list[str]:
-    import grp
-
-    return [group.gr_name for group in grp.getgrall() if group.gr_name in ("video", "render")]
 
 
 def _worse(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> str:

@@ -124,26 +124,25 @@ def test_what_worked_before_must_work_after(
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after"),
     [
-        pytest.param("configuration", "configuration", "no appliance.yaml", id="unusable as ever"),
-        pytest.param("configuration of gate", "configuration of yard", "yard", id="another camera"),
+        pytest.param("configuration", "configuration", id="unusable as ever"),
+        pytest.param("configuration of gate", "configuration of yard", id="another camera"),
     ],
 )
 def test_a_configuration_is_not_forgiven_for_having_been_bad_before(
-    update: Update, tmp_path: Path, maker: Maker, before: str, after: str, told: str
+    update: Update, tmp_path: Path, maker: Maker, before: str, after: str
 ) -> None:
     """With one that cannot be used nothing was examined: nobody knows what the release does."""
 
     def checks(release: Path, steps: Any) -> list[dict[str, Any]]:
         green(release, steps)
         name = before if release.name == "1.0" else after
-        return [{"name": name, "level": "red", "found": "no appliance.yaml", "remedy": "mend it"}]
+        return [{"name": name, "level": "red", "found": "no such key", "remedy": "mend it"}]
 
     update.checks = checks
-    with pytest.raises(UpdateFailed, match=told) as failure:
+    with pytest.raises(UpdateFailed, match=rf"{after}: no such key \(-> mend it\)"):
         update.install(maker.sign(bundle_of(tmp_path / "stick", "1.1")))
-    assert "mend it" in str(failure.value)
     assert untouched(update)
 
 
