@@ -102,7 +102,7 @@ def secret_name(file: Path, path: KeyPath, taken: set[str]) -> str:
 
 
 def reader(folder: Path) -> Path:
-    """Whose `secrets.yaml` has to be: the service's, also where root writes it; only its owner reads.
+    """Whose `secrets.yaml` has to be: the service's, also where root writes it.
 
     Args:
         folder: The configuration folder.

@@ -52,6 +52,8 @@ power_on() {
         for node in null zero full random urandom tty; do touch "$1/dev/$node"; mount --bind "/dev/$node" "$1/dev/$node"; done
         mkdir "$1/dev/shm" "$1/dev/pts"
         mount -t tmpfs tmpfs "$1/dev/shm"
+        mount -t devpts -o newinstance,ptmxmode=0666 devpts "$1/dev/pts"
+        ln -s pts/ptmx "$1/dev/ptmx" # PrivateDevices= wants it
         # As systemd finds it on a machine: what it mounts for a service, credentials say, is seen by all.
         mount --make-rshared "$1"
         cd "$1"

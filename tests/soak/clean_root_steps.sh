@@ -3,7 +3,8 @@
 step() { echo "== $*"; }
 fail() {
     echo "FAILED: $*"
-    { systemctl status --no-pager --full edge.service; journalctl --no-pager --lines 40; } 2>&1 | sed 's/^/DEBUG /'
+    { systemctl status --no-pager --full 'edge*' || true; journalctl --no-pager --lines 40 --grep '^(?!Couldn.t stat device)'; } 2>&1 |
+        sed 's/^/DEBUG /'
     exit 1
 }
 refused() { # WORDS COMMAND...: it fails, and says so
