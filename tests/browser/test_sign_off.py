@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from edge.cli import main
-from edge.demo.street import DEMO_LINE, DEMO_ZONE
+from edge.demo.street import DEMO_LINE, DEMO_ZONE, cached
 from edge.detectors import Models
 from edge.errors import ModelError
 from tests.browser.conftest import PICTURES, Browser, Page
@@ -39,8 +39,11 @@ def _detector() -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def report(street: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of a box whose camera people pass, with a line far up that nobody crosses."""
+    # The picture shows the demo's street, which is drawn once and kept.
+    drawn = PICTURES and cached(Path.home() / ".cache/edge")[0]
+    street: Path = drawn or request.getfixturevalue("street")
     folder = tmp_path_factory.mktemp("harbour")
     (folder / "cameras").mkdir()
     with mosquitto(folder, "allow_anonymous true") as broker, RtspCamera(street) as camera:
