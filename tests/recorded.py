@@ -21,7 +21,7 @@ from edge.event import Event
 from edge.frame import Stamp
 from edge.gates import Rate
 from edge.message import Origin
-from edge.runtime.wiring import rules_of
+from edge.runtime.wiring import rules_of, tracker_of
 from edge.sinks import Outbox
 from edge.sources.file import Options as FileOptions
 
@@ -92,7 +92,7 @@ def read(
 
 def messages(camera: Camera, seen: Iterator[Detections]) -> list[bytes]:
     """What tracker, rules and message form make of detections, line by line."""
-    tracker = camera.analyse.tracker.build()
+    tracker = tracker_of(camera)
     rules = rules_of(camera)
     # Ids differ within one millisecond and between cameras, and are the same every time.
     outbox = Outbox(None, randomness=random.Random(camera.camera).randbytes)

@@ -51,7 +51,6 @@ KINDS: Mapping[str, str] = {
     "login": "somebody logged in, or tried to",
     "clock.step": "the box's UTC was stepped",
     "review": "somebody judged an event",
-    "breach": "a figure passed a limit that calls for re-referral",
     "report.made": "a report was written",
     "personal.erased": "the personal part of some records was erased",
     "log.key": "heads are signed with another key from now on",

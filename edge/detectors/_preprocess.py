@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge.detections import Boxes
 from edge.detectors._card import Input
-from edge.frame import Colour, Frame
+from edge.frame import Colour, Frame, Plane
 
 Size: TypeAlias = tuple[int, int]
 
@@ -149,12 +149,10 @@ class Canvas:
         if self._placed is None or self._placed.frame_wh != frame.size_wh:
             self._placed = Letterbox.fit(frame.size_wh, spec.size_wh, spec.letterbox)
             self._prepare(self._placed.picture_wh)
-        planes = [
-            cv2.resize(plane, self._placed.picture_wh, small, interpolation=cv2.INTER_LINEAR)
-            for plane, small in zip((frame.y, frame.u, frame.v), self._planes, strict=True)
-        ]
+        for plane, small in zip((frame.y, frame.u, frame.v), self._planes, strict=True):
+            _resize(plane, small)
         matrix = colour_matrix(frame.colour, spec.colour_order)
-        colours = cv2.transform(cv2.merge(planes, self._yuv), matrix, self._colours)
+        colours = cv2.transform(cv2.merge(self._planes, self._yuv), matrix, self._colours)
         # Scaled in place: multiplying bytes takes NumPy three times as long.
         channels = zip(
             self._seen, cv2.split(colours, self._planes), *_normalisation(spec), strict=True
@@ -176,6 +174,21 @@ class Canvas:
         pad = np.float32(self._spec.pad)
         for channel, scale, shift in zip(self._tensor[0], *_normalisation(self._spec), strict=True):
             channel[high:] = channel[:high, wide:] = pad * scale + shift
+
+
+def _resize(plane: Plane, small: Plane) -> None:
+    """Resize a plane into another, between the four nearest pixels.
+
+    Where it is an odd number of times as large, as 1080p is of 640 x 360, the nearest pixel lies
+    in the middle and has all the weight: taking it is 0.07 ms instead of 0.19, from memory that no
+    cache holds 0.19 instead of 0.38.
+    """
+    (height, width), (high, wide) = plane.shape, small.shape
+    down, across = height // high, width // wide
+    if (high * down, wide * across) == (height, width) and down % 2 and across % 2:
+        small[...] = plane[down // 2 :: down, across // 2 :: across]
+    else:
+        cv2.resize(plane, (wide, high), small, interpolation=cv2.INTER_LINEAR)
 
 
 @cache

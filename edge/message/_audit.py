@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from edge.message._wire import Count, Message, Timestamp
+from edge.message._wire import Count, Message, Timestamp, Trial
 from edge.options import Identifier
 
 
@@ -33,6 +33,7 @@ class AuditHead(Message):
         default=None,
         description="From the head before, and from what each witness has signed last.",
     )
+    profile: Trial = None
 
 
 class Cosigned(Message):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
-from edge.oversight.facts import Month, Told
+from edge.oversight.facts import Month, Told, records_of
 from edge.oversight.measures import poisson_interval, wilson
 from edge.oversight.spans import hours
 from edge.oversight.table import LEAST_SHOWN, Figure, Row, Table, counted
@@ -26,9 +27,15 @@ def _outcome(month: Month, alert: Told) -> str:
     return str(review.facts.get("verdict")) if review else "unreviewed"
 
 
-def reviewed(month: Month, alerts: Sequence[Told], outcome: str) -> list[int]:
-    """Records of the alerts with one outcome, and of their reviews."""
-    return [alert.n for alert in alerts if _outcome(month, alert) == outcome]
+def reviewed(month: Month, alerts: Sequence[Told], outcome: str) -> list[Told]:
+    """The alerts with one outcome."""
+    return [alert for alert in alerts if _outcome(month, alert) == outcome]
+
+
+def behind(month: Month, alerts: Sequence[Told]) -> tuple[int, ...]:
+    """Records of alerts, and of what people found them to be."""
+    reviews = [month.reviews.get(str(alert.facts.get("id"))) for alert in alerts]
+    return (*(alert.n for alert in alerts), *(review.n for review in reviews if review))
 
 
 def alerts(month: Month, *, is_public: bool) -> Table:
@@ -41,11 +48,14 @@ def alerts(month: Month, *, is_public: bool) -> Table:
         total = counted([one.n for one in alerts], is_public=is_public, is_sensitive=True)
         row["n"] = total
         for outcome in ("true", "false", "unclear", "unreviewed"):
-            numbers = reviewed(month, alerts, outcome)
+            found = reviewed(month, alerts, outcome)
             if total.is_small:  # else the total could be read off its parts
                 row[outcome] = Figure(None, (), "not shown", is_small=True)
-            else:
-                row[outcome] = counted(numbers, is_public=is_public, is_sensitive=True)
+                continue
+            figure = counted([one.n for one in found], is_public=is_public, is_sensitive=True)
+            row[outcome] = (
+                figure if figure.is_small else replace(figure, records=behind(month, found))
+            )
         rows.append(row)
     return Table(
         "alerts",
@@ -73,12 +83,9 @@ def false_alarms(month: Month, *, is_public: bool) -> Table:
         alerts = by_camera[camera]
         right = reviewed(month, alerts, "true")
         wrong = reviewed(month, alerts, "false")
-        judged = [
-            month.reviews[str(one.facts.get("id"))].n
-            for one in alerts
-            if str(one.facts.get("id")) in month.reviews
-        ]
-        numbers = (*right, *wrong, *judged)
+        judged = [*right, *wrong, *reviewed(month, alerts, "unclear")]
+        numbers = behind(month, judged)
+        watched = records_of([*month.armed_of(camera), *month.blind(camera)])
         n = len(right) + len(wrong)
         is_hidden = is_public and 0 < n < LEAST_SHOWN
         interval = wilson(len(wrong), n)
@@ -100,14 +107,14 @@ def false_alarms(month: Month, *, is_public: bool) -> Table:
                 if is_hidden
                 else Figure(
                     round(len(wrong) / days, 3) if days and judged else None,
-                    numbers,
+                    (*numbers, *watched),
                     f"{len(wrong) / days:.2f} ({rate[0] / days:.2f} to {rate[1] / days:.2f})"
                     if days and judged
                     else "not known",
                 ),
                 "reviewed": Figure(
                     round(len(judged) / len(alerts), 4) if alerts else None,
-                    tuple(judged) if not is_hidden else (),
+                    behind(month, alerts) if not is_hidden else (),
                     f"{len(judged) / len(alerts):.0%}" if alerts else "no alerts",
                 ),
             }

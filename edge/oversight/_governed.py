@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from edge.oversight._alarms import alerts_of, reviewed
+from edge.oversight._alarms import alerts_of, behind, reviewed
 from edge.oversight._fairness import differences
 from edge.oversight.facts import Month, Told, records_of, text, when
 from edge.oversight.measures import wilson
 from edge.oversight.spans import common, hours, union
-from edge.oversight.table import Figure, Row, Table
+from edge.oversight.table import LEAST_SHOWN, Figure, Row, Table
 
 
 def models(month: Month) -> Table:
@@ -111,60 +111,73 @@ def referrals(month: Month, *, is_public: bool) -> Table:
         "referrals",
         "Breaches that call for re-referral",
         {"what": "What", "figure": "Figure", "limit": "Limit"},
-        [*_breaches(month), *differences(month, is_public=is_public)],
+        [*_breaches(month, is_public=is_public), *differences(month, is_public=is_public)],
         "To whoever authorised the deployment. Limits are the policy's; a change of a model or a "
         "threshold within the month is always listed, and so is a difference between annotated "
         "groups that an evaluation has shown.",
     )
 
 
-def _breaches(month: Month) -> Iterator[Row]:
-    for one in month.of("breach"):
-        yield {
-            "what": text(one.facts, "what") or "breach",
-            "figure": Figure(text(one.facts, "figure"), (one.n,)),
-            "limit": text(one.facts, "limit"),
-        }
+def _breaches(month: Month, *, is_public: bool) -> Iterator[Row]:
     limits = {
         str(one.facts.get("of")): one
         for one in history(month, "threshold.changed")
         if str(one.facts.get("of")).startswith("refer.")
     }
-    most = limits.get("refer.false_alarm_share")
+    if most := limits.get("refer.false_alarm_share"):
+        yield from _too_many_false(month, most, is_public=is_public)
+    if most := limits.get("refer.outage_share"):
+        yield from _too_often_away(month, most)
+    yield from _changes(month)
+
+
+def _too_many_false(month: Month, most: Told, *, is_public: bool) -> Iterator[Row]:
     alerts = alerts_of(month)
     wrong, right = reviewed(month, alerts, "false"), reviewed(month, alerts, "true")
-    interval = wilson(len(wrong), len(wrong) + len(right))
-    if most is not None and interval and interval[0] > float(most.facts["value"]):
-        yield {
-            "what": "share of false alarms",
-            "figure": Figure(
-                round(len(wrong) / (len(wrong) + len(right)), 4),
-                (*wrong, *right, most.n),
-                f"at least {interval[0]:.1%} (95 %)",
-            ),
-            "limit": f"{float(most.facts['value']):.1%}",
-        }
-    most = limits.get("refer.outage_share")
-    for camera in sorted({one.camera for one in month.armed}) if most is not None else ():
-        due = union([one.span for one in month.armed if one.camera == camera])
-        blind = month.blind(camera)
+    n = len(wrong) + len(right)
+    interval = wilson(len(wrong), n)
+    if interval is None or interval[0] <= float(most.facts["value"]):
+        return
+    figure = Figure(
+        round(len(wrong) / n, 4),
+        (*behind(month, [*wrong, *right]), most.n),
+        f"at least {interval[0]:.1%} (95 %)",
+    )
+    if is_public and n < LEAST_SHOWN:
+        figure = Figure(None, (), f"fewer than {LEAST_SHOWN} reviewed", is_small=True)
+    yield {
+        "what": "share of false alarms",
+        "figure": figure,
+        "limit": f"{float(most.facts['value']):.1%}",
+    }
+
+
+def _too_often_away(month: Month, most: Told) -> Iterator[Row]:
+    for camera in sorted({one.camera for one in month.armed}):
+        armed, blind = month.armed_of(camera), month.blind(camera)
+        due = union([one.span for one in armed])
         share = hours(common(due, [one.span for one in blind])) / hours(due) if due else 0.0
-        if most is not None and share > float(most.facts["value"]):
+        if share > float(most.facts["value"]):
+            records = (*records_of([*armed, *blind]), most.n)
             yield {
                 "what": f"{camera} not watching",
-                "figure": Figure(round(share, 4), (*records_of(blind), most.n), f"{share:.1%}"),
+                "figure": Figure(round(share, 4), records, f"{share:.1%}"),
                 "limit": f"{float(most.facts['value']):.1%}",
             }
+
+
+def _changes(month: Month) -> Iterator[Row]:
+    """Models and thresholds that were others within the month."""
     for kind, key in (("model.changed", "detector"), ("threshold.changed", "of")):
-        known = {str(one.facts.get(key)) for (what, _), one in month.before.items() if what == kind}
+        before: dict[str, Told] = {}
         for one in history(month, kind):
             name = str(one.facts.get(key))
-            if name in known and one.at >= month.start:
+            if name in before and one.at >= month.start:
                 what = "model" if kind == "model.changed" else "threshold"
                 value = text(one.facts, "model" if what == "model" else "value")
                 yield {
                     "what": f"{what} changed: {name}",
-                    "figure": Figure(value, (one.n,)),
+                    "figure": Figure(value, (before[name].n, one.n)),
                     "limit": "any change",
                 }
-            known.add(name)
+            before[name] = one

@@ -59,8 +59,7 @@ def deployments(month: Month) -> Table:
 def watching(month: Month) -> Table:
     rows: list[Row] = []
     for camera in sorted({one.camera for one in month.armed}):
-        armed = [one for one in month.armed if one.camera == camera]
-        blind = month.blind(camera)
+        armed, blind = month.armed_of(camera), month.blind(camera)
         due = union([one.span for one in armed])
         away = common(due, [one.span for one in blind])
         rows.append(
@@ -69,7 +68,7 @@ def watching(month: Month) -> Table:
                 "hours": Figure(
                     round(hours(month.watched(camera)), 1), records_of([*armed, *blind])
                 ),
-                "blind": Figure(round(hours(away), 1), records_of(blind)),
+                "blind": Figure(round(hours(away), 1), records_of([*armed, *blind])),
                 "share": Figure(
                     round(1 - hours(away) / hours(due), 4) if due else None,
                     records_of([*armed, *blind]),

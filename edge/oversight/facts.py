@@ -122,9 +122,13 @@ class Month:
         """When a camera could not watch."""
         return [one for one in self.outages if one.camera == camera and one.what in BLIND]
 
+    def armed_of(self, camera: str) -> list[Stretch]:
+        """When rules of a camera could report."""
+        return [one for one in self.armed if one.camera == camera]
+
     def watched(self, camera: str) -> list[Span]:
         """When a camera was watching: some rule of it armed, and nothing in its way."""
-        armed = [one.span for one in self.armed if one.camera == camera]
+        armed = [one.span for one in self.armed_of(camera)]
         return without(armed, [one.span for one in self.blind(camera)])
 
 
@@ -167,7 +171,7 @@ class _Reader:
         self._outages: dict[tuple[str, str], _Open] = {}
         self._known: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._refused: set[tuple[str, str]] = set()
-        self._seen_at: datetime | None = None
+        self._seen: Told | None = None  # the newest record so far
 
     def read(self, record: Read) -> None:
         month, at = self._month, record.at
@@ -178,21 +182,23 @@ class _Reader:
         if at >= month.end:
             return
         if record.kind == "start":
-            self._stop(self._seen_at or at, None)  # the last it said is the last that is known
+            # Without a stop, the last it said is the last that is known.
+            last = self._seen or told
+            self._stop(last.at, (last.n, record.n))
             self._refused.clear()
             self._known.clear()
             self._run = _Open(at, [record.n], facts)
         elif record.kind == "stop":
-            self._stop(at, record.n)
+            self._stop(at, (record.n,))
         elif record.kind == "rule.armed":
             self._arm(told)
         elif record.kind in ("rule.disarmed", "rule.refused"):
             if record.kind == "rule.refused":
                 self._refused.add(_rule(facts))
-            self._end(self._armed, month.armed, _rule(facts), at, record.n)
+            self._end(self._armed, month.armed, _rule(facts), at, (record.n,))
         elif record.kind == "event":
             self._event(told)
-        self._seen_at = at
+        self._seen = told
         if at < month.start:
             self._before(told)
             return
@@ -203,8 +209,8 @@ class _Reader:
 
     def close(self) -> None:
         """End what goes on, at the end of the month or of what is known."""
-        at = min(self._month.end, self._seen_at or self._month.end)
-        self._stop(at, None)
+        last, end = self._seen, self._month.end
+        self._stop(min(end, last.at) if last else end, (last.n,) if last else ())
 
     def _before(self, told: Told) -> None:
         if key := _LASTING.get(told.kind):
@@ -217,7 +223,7 @@ class _Reader:
         self._refused.discard(place)
         known = {**self._known.get(place, {}), **told.facts}
         self._known[place] = known
-        self._end(self._armed, self._month.armed, place, told.at, told.n)
+        self._end(self._armed, self._month.armed, place, told.at, (told.n,))
         self._armed[place] = _Open(told.at, [told.n], known)
 
     def _event(self, told: Told) -> None:
@@ -228,15 +234,15 @@ class _Reader:
         if facts.get("phase") == "begin":
             self._outages.setdefault(place, _Open(told.at, [told.n], facts))
         elif facts.get("phase") == "end":
-            self._end(self._outages, self._month.outages, place, told.at, told.n)
+            self._end(self._outages, self._month.outages, place, told.at, (told.n,))
 
-    def _stop(self, at: datetime, number: int | None) -> None:
+    def _stop(self, at: datetime, numbers: tuple[int, ...]) -> None:
         for place in list(self._armed):
-            self._end(self._armed, self._month.armed, place, at, number)
+            self._end(self._armed, self._month.armed, place, at, numbers)
         for place in list(self._outages):
-            self._end(self._outages, self._month.outages, place, at, number)
+            self._end(self._outages, self._month.outages, place, at, numbers)
         if self._run is not None:
-            self._month.runs += self._stretch(self._run, "", "", at, number)
+            self._month.runs += self._stretch(self._run, "", "", at, numbers)
             self._run = None
 
     def _end(
@@ -245,21 +251,20 @@ class _Reader:
         into: list[Stretch],
         place: tuple[str, str],
         at: datetime,
-        number: int | None,
+        numbers: tuple[int, ...],
     ) -> None:
         begun = among.pop(place, None)
         if begun is not None:
-            into += self._stretch(begun, place[1], place[0], at, number)
+            into += self._stretch(begun, place[1], place[0], at, numbers)
 
     def _stretch(
-        self, begun: _Open, what: str, camera: str, at: datetime, number: int | None
+        self, begun: _Open, what: str, camera: str, at: datetime, numbers: tuple[int, ...]
     ) -> list[Stretch]:
         """The part of it that is in the month."""
         span = max(begun.begin, self._month.start), min(at, self._month.end)
         if span[0] >= span[1]:
             return []
-        records = (*begun.records, *([] if number is None else [number]))
-        return [Stretch(what, camera, span, records, begun.facts)]
+        return [Stretch(what, camera, span, (*begun.records, *numbers), begun.facts)]
 
 
 def _value_told(facts: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -16,6 +16,11 @@ from edge.rules._judge import Qualify, Rows, Ruling
 from edge.rules._objects import Seen
 from edge.rules._zone import ZoneJudge, ZoneOptions
 
+LOOK_BACK_S = 1.0
+"""A track is shown once it is believed, two or three pictures after it was first seen. For so long
+its way there is taken to have been straight; of what was followed for longer before this rule saw
+it, nobody knows where it was."""
+
 
 @dataclass(frozen=True)
 class Stay:
@@ -35,8 +40,8 @@ class Stay:
 class Presence(ZoneJudge):
     """Says who stays in a zone.
 
-    An object first seen inside has come in at that moment. One that is not seen is still where it
-    was, until it is gone for good.
+    An object first seen inside has come in at that moment: when the tracker saw it first, not when
+    it believed it. One that is not seen is still where it was, until it is gone for good.
 
     Args:
         options: What is watched.
@@ -58,16 +63,26 @@ class Presence(ZoneJudge):
         visits = notes["visits"][slots]
         notes["inside"][slots[is_inside]] = now
         # Nearly all are where they were: in, or out. The others are few, and looked at one by one.
-        for row in (is_inside != visits).nonzero()[0].tolist():
+        rows = (is_inside != visits).nonzero()[0].tolist()
+        for row in rows:
             one = notes[slots[row]]
             if is_inside[row]:
-                one["visits"], one["since"] = True, now
-                self._due_at = min(self._due_at, now + self._stay.begin)
+                since = self._first_inside(seen, row) if slots[row] in seen.fresh else now
+                one["visits"], one["since"] = True, since
+                self._due_at = min(self._due_at, since + self._stay.begin)
             elif now - one["inside"] >= (self._stay.end if one["holds"] else self._stay.pause):
                 one["visits"] = one["holds"] = False
         if now >= self._due_at:
             self._begin(notes, slots[is_inside], now)
         return Ruling(notes["holds"][slots])
+
+    def _first_inside(self, seen: Seen, row: int) -> float:
+        """Since when a new object that is in the zone has been there, in stream time."""
+        age = float(seen.tracks.age[row])
+        way = seen.tracks.velocity[row].astype(np.float64) * age / seen.tracks.size_wh
+        first = seen.places(self._anchor)[row] - way
+        was_inside = age <= LOOK_BACK_S and self.contains(first)
+        return seen.now - age if was_inside else seen.now
 
     def _begin(self, notes: NDArray[np.void], slots: Rows, now: float) -> None:
         """Let the stays of those inside begin that are long enough; note when others will be."""

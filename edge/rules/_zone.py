@@ -9,11 +9,13 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from edge.detections import Mask
+from edge.geometry import contains
 from edge.ground import Ground
 from edge.options import Identifier, Point
 from edge.rules import RuleOptions, Scene
 from edge.rules._judge import Judge
 from edge.rules._objects import Seen, Zone
+from edge.tracks import Points
 
 
 class ZoneOptions(RuleOptions):
@@ -60,6 +62,10 @@ class ZoneJudge(Judge):
     def inside(self, seen: Seen) -> Mask:
         """(N,) who is in the zone; read-only."""
         return seen.inside(self._zone, self._anchor)
+
+    def contains(self, place: Points) -> bool:
+        """Whether one place, (2,) in fractions of the picture, lies in the zone."""
+        return bool(contains(self._zone.corners, place)[0])
 
 
 @lru_cache(maxsize=256)

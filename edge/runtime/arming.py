@@ -58,7 +58,7 @@ class Arming:
         self._to_refuse = dict(refused or {})  # while it is not watched
         self._disarmed: dict[str, Disarming] = {}
         self._unsaid: dict[tuple[str, str], Event] = {}  # begun, and kept back
-        self._inherited = tuple(inherited)
+        self._inherited = {one.rule: one for one in inherited}  # while it is not watched
         self.n_withheld = 0
 
     def until(self, rule: str) -> datetime | None:
@@ -74,16 +74,17 @@ class Arming:
 
     @property
     def disarmings(self) -> tuple[Disarming, ...]:
-        """All there are."""
+        """All there are, also those that are taken up when the watching begins."""
         with self._lock:
-            return tuple(self._disarmed.values())
+            return (*self._disarmed.values(), *self._inherited.values())
 
     def start(self, now: Stamp) -> list[Event]:
         """Take up what was inherited, and what the policy refuses."""
-        inherited, self._inherited = self._inherited, ()
         events = self.refuse(self._to_refuse, now)
         self._to_refuse = {}
-        return events + [event for one in inherited for event in self.disarm(one, now)]
+        with self._lock:
+            inherited, self._inherited = self._inherited, {}
+            return events + [event for one in inherited.values() for event in self._begin(one, now)]
 
     def refuse(self, refused: Mapping[str, str], now: Stamp) -> list[Event]:
         """Keep back what the policy refuses from now on, and let go of what it does not any more.
@@ -119,11 +120,7 @@ class Arming:
             What says so.
         """
         with self._lock:
-            events = []
-            if disarming.rule in self._disarmed:
-                events.append(_said(disarming.rule, "end", now, "disarmed anew"))
-            self._disarmed[disarming.rule] = disarming
-            return [*events, _said(disarming.rule, "begin", now, disarming.words)]
+            return self._begin(disarming, now)
 
     def arm(self, rule: str, now: Stamp, reason: str) -> list[Event]:
         """End a disarming.
@@ -176,7 +173,16 @@ class Arming:
         # The end of what was said before passes: every begin has one.
         return not is_withheld
 
+    def _begin(self, disarming: Disarming, now: Stamp) -> list[Event]:
+        self._inherited.pop(disarming.rule, None)  # a camera is commanded before it is watched
+        events = []
+        if disarming.rule in self._disarmed:
+            events.append(_said(disarming.rule, "end", now, "disarmed anew"))
+        self._disarmed[disarming.rule] = disarming
+        return [*events, _said(disarming.rule, "begin", now, disarming.words)]
+
     def _end(self, rule: str, now: Stamp, reason: str) -> list[Event]:
+        self._inherited.pop(rule, None)
         if self._disarmed.pop(rule, None) is None:
             return []
         late = [] if rule in self._refused else self._late(rule)

@@ -43,8 +43,7 @@ from edge.message import (
 from edge.runtime.desk import may_answer
 from edge.runtime.entries import Entry, event_entries
 from edge.runtime.reviews import checked, event_of, facts
-from edge.sinks import Incoming, Post, Publisher, Stored
-from edge.sinks.mqtt import MqttSink
+from edge.sinks import Answer, Incoming, Post, Publisher, Stored
 from edge.topics import AUDIT, REVIEW, WITNESSED
 
 _log = logging.getLogger("edge.audit")
@@ -54,8 +53,6 @@ _AGAIN_S = 10.0  # between attempts to open a log whose disk is not well
 _MOST_WAITING = 64
 _MOST_BYTES = 4096
 _MOST_WITNESSES = 16
-
-Answer = Callable[[Iterable[Post]], bool]
 
 
 class Books:
@@ -142,13 +139,14 @@ class Books:
         self.record("start", {**facts, "seq": seq})
 
     def attach(self, publisher: Publisher) -> None:
-        """Publish heads there, and hear reviews and witnesses; again after each reload."""
+        """Publish heads there, and hear reviews and witnesses; before it dials its brokers."""
         self._publisher = publisher
+        publisher.listen((f"{REVIEW}/+",), self.take_review)
+        publisher.listen((f"{WITNESSED}/+",), self._take_witness)
+
+    def sign(self) -> None:
+        """Have a head over what a start or a reload has recorded, at once."""
         self._offer(self._sign_now)
-        for outlet in publisher.outlets:
-            if isinstance(outlet, MqttSink):
-                outlet.hear((f"{REVIEW}/+",), partial(self.take_review, answer=outlet.answer))
-                outlet.hear((f"{WITNESSED}/+",), self._take_witness)
 
     def take_review(self, incoming: Incoming, answer: Answer) -> None:
         """Take a review that came; never waits."""
@@ -229,7 +227,6 @@ class Books:
     # Heads, and those who sign beside the box.
 
     def _sign_now(self) -> None:
-        """Have a head over what a start or a reload has recorded, at once."""
         if self._log is not None:
             self._log.attend(is_last=True)
         self._publish()
@@ -263,11 +260,12 @@ class Books:
             checkpoint=head.note,
             key=str(log.key),
             proofs=told or None,
+            profile=origin.profile,
         )
         publisher.state(AUDIT, message)
         self._published = head.size
 
-    def _take_witness(self, incoming: Incoming) -> None:
+    def _take_witness(self, incoming: Incoming, _answer: Answer) -> None:
         self._offer(partial(self._hear_witness, incoming))
 
     def _hear_witness(self, incoming: Incoming) -> None:
@@ -342,5 +340,6 @@ class Books:
             ok=outcome == "done",
             outcome=outcome,
             why=why or None,
+            profile=publisher.origin.profile,
         )
         answer([Post(topic, encode(reply), correlation=incoming.correlation)])

@@ -119,11 +119,15 @@ class Daemon:
             page = self._page(service, publisher, box, recent, books)
             monitor = self._monitor(service, publisher, desk)
             keeping.start()
-            service.start()
-            self._note(publisher, page)
+            # Whoever is told that this box is there may ask it something at once.
             desk.hear(self._config.appliance)
-            page.follow(self._config)
             books.attach(publisher)
+            publisher.reopen(publisher.origin, [self._config.appliance.mqtt], self._config.folder)
+            service.start()
+            desk.start()
+            self._note(publisher, page)
+            page.follow(self._config)
+            books.sign()
             self._attend(service, publisher, desk, page, books)
             supervisor.notify("STOPPING=1")
             if monitor is not None:
@@ -131,7 +135,7 @@ class Daemon:
             desk.close()
             page.close()
             service.stop("the appliance was stopped")
-            books.record("stop", {"config": self._config.sha256})
+            books.record("stop", {"software": software(), "config": self._config.sha256})
         finally:
             keeping.close()
             books.close()
@@ -218,7 +222,7 @@ class Daemon:
             by = HANGUP if isinstance(asked, int) else asked.by
             self._try_reload(service, publisher, page, books, by)
             desk.hear(self._config.appliance)
-            books.attach(publisher)
+            books.sign()
             if not isinstance(asked, int):
                 asked.answer.put(self._refusal)
             page.follow(self._config)
@@ -328,11 +332,12 @@ class Daemon:
 
 
 def _publisher(config: Config) -> Publisher:
+    """Everything is made durable from now on, and sent once somebody listens."""
     storage = config.appliance.storage
     return open_publisher(
         storage.path,
         origin_of(config),
-        [config.appliance.mqtt],
+        [],
         folder=config.folder,
         max_bytes=storage.outbox.max_mib * 2**20,
     )

@@ -11,10 +11,9 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import partial
 
 from edge.commands import (
     Admitted,
@@ -29,15 +28,13 @@ from edge.commands import (
 )
 from edge.config import Appliance
 from edge.message import encode
-from edge.sinks import Incoming, Post, Publisher
-from edge.sinks.mqtt import MqttSink
+from edge.sinks import Answer, Incoming, Post, Publisher
 
 _log = logging.getLogger("edge.commands")
 
 _MOST_WAITING = 32
 _LOG_EVERY_S = 1.0  # for each way of being refused: a flood must not fill the journal
 
-Answer = Callable[[Iterable[Post]], bool]
 Record = Callable[[str, Mapping[str, object]], None]
 
 
@@ -53,14 +50,15 @@ def may_answer(topic: str, root: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A command on the desk, and where its answer goes."""
+    """A command on the desk, when it came, and where its answer goes."""
 
     incoming: Incoming
     answer: Answer
+    came_at: datetime
 
 
 class Desk:
-    """Works until closed.
+    """Takes commands as soon as it hears, and works on them from `start` until closed.
 
     Args:
         box: What commands can do.
@@ -79,6 +77,9 @@ class Desk:
         self._quiet: dict[str, tuple[float, int]] = {}
         self._waiting: queue.Queue[_Waiting | None] = queue.Queue(_MOST_WAITING)
         self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
+
+    def start(self) -> None:
+        """Work on what came, and comes: there is now something to command."""
         self._thread.start()
 
     def hear(self, appliance: Appliance) -> None:
@@ -88,9 +89,7 @@ class Desk:
         if appliance.commands is None:
             return
         self._gate.options = appliance.commands
-        for outlet in self._publisher.outlets:
-            if isinstance(outlet, MqttSink):
-                outlet.hear(("cmd/+", "cmd/+/+"), partial(self.take, answer=outlet.answer))
+        self._publisher.listen(("cmd/+", "cmd/+/+"), self.take)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -101,11 +100,11 @@ class Desk:
         """Take what came from the broker; never waits."""
         if not self._is_open:
             return
+        waiting = _Waiting(incoming, answer, datetime.now(timezone.utc))
         try:
-            self._waiting.put_nowait(_Waiting(incoming, answer))
+            self._waiting.put_nowait(waiting)
         except queue.Full:
-            why = f"{_MOST_WAITING} commands wait already: send fewer"
-            self._close(_Waiting(incoming, answer), "busy", why, "")
+            self._close(waiting, "busy", f"{_MOST_WAITING} commands wait already: send fewer", "")
 
     def close(self) -> None:
         """Let the command under way end, in a bounded time."""
@@ -130,7 +129,7 @@ class Desk:
         judged = self._gate.admit(
             levels,
             incoming.payload,
-            datetime.now(timezone.utc),
+            waiting.came_at,  # what waited here is not the sender's delay
             is_retained=incoming.is_retained,
             properties=dict(incoming.properties),
         )

@@ -12,6 +12,7 @@ from edge.health.view import View
 from edge.masks import Masks
 from edge.pipeline import Pipeline
 from edge.rules import Rule, Scene, build_rules
+from edge.trackers import Tracker
 
 
 def scene_of(options: CameraOptions) -> Scene:
@@ -25,6 +26,11 @@ def checks() -> tuple[Check, ...]:
     frozen = Frozen()
     view = View(frozen)
     return frozen, Covered(view), Moved(view)
+
+
+def tracker_of(options: CameraOptions) -> Tracker:
+    """The tracker of one camera, with nothing in it yet; it knows the ground where calibrated."""
+    return options.analyse.tracker.build(scene_of(options).ground)
 
 
 def rules_of(options: CameraOptions) -> list[Rule]:
@@ -43,7 +49,7 @@ def pipeline_of(options: CameraOptions, engine: Engine) -> Pipeline:
         Masks(options.masks.values()),
         options.analyse.gate.build(),
         engine.detector(),
-        options.analyse.tracker.build(),
+        tracker_of(options),
         rules_of(options),
         checks=checks(),
     )

@@ -17,7 +17,7 @@ from edge.sinks._encoding import decode
 from edge.sinks._kept import events_after, kept_events
 from edge.sinks._outbox import Outbox, Stored
 from edge.sinks._outlet import Outlet, SinkOptions
-from edge.sinks._post import Incoming, Post
+from edge.sinks._post import Answer, Incoming, Post
 from edge.sinks._publisher import Publisher, open_publisher
 from edge.sinks._subscriber import Heard, Subscriber
 
@@ -45,6 +45,7 @@ class Sink(Protocol):
 
 
 __all__ = [
+    "Answer",
     "Heard",
     "Incoming",
     "Outbox",

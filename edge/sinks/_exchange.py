@@ -23,7 +23,7 @@ _log = logging.getLogger("edge.sinks.mqtt")
 _PAGE = 100  # messages of a replay read at once
 _MOST_ANSWERS = 64  # waiting to be sent; beyond that somebody asks faster than the link carries
 
-Ear: TypeAlias = Callable[[Incoming], None]
+Takes: TypeAlias = Callable[[Incoming], None]
 """Takes what the broker delivers to this box; called from the sender's thread, must not block."""
 
 
@@ -36,12 +36,12 @@ class Exchange:
 
     def __init__(self, record: LinkRecord) -> None:
         self._record = record
-        self._ears: Mapping[str, Ear] = {}  # by topic filter
+        self._ears: Mapping[str, Takes] = {}  # by topic filter
         self._answers: deque[Iterator[Post]] = deque()
         self._subscribed: frozenset[str] = frozenset()
         self._is_refusal_said = False
 
-    def hear(self, heard: Mapping[str, Ear]) -> None:
+    def hear(self, heard: Mapping[str, Takes]) -> None:
         """Have full topic filters heard; those given before by the new ear."""
         self._ears = {**self._ears, **heard}  # replaced whole: the sender's thread reads it
 

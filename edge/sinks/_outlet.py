@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from edge.message import Origin
 from edge.options import Options
 from edge.sinks._outbox import Outbox, Stored
+from edge.sinks._post import Ear
 
 
 class Outlet(Protocol):
@@ -31,6 +32,12 @@ class Outlet(Protocol):
     def health(self, payload: bytes) -> None:
         """Show vital signs if somebody is listening now; they are worth nothing later."""
 
+    def hear(self, subtopics: Sequence[str], ear: Ear) -> None:
+        """Have topics of this node heard, where anything can be heard through it."""
+
+    def start(self) -> None:
+        """Begin to show. Called once, after all it has to know by then: who hears, and states."""
+
     def close(self) -> None:
         """Flush what can be flushed in a bounded time, and let go; safe to call twice."""
 
@@ -40,7 +47,7 @@ class SinkOptions(Options):
 
     @abstractmethod
     def open(self, outbox: Outbox, origin: Origin, folder: Path) -> Outlet:
-        """Start it; a receiver that cannot be reached is not an error, it is retried.
+        """Make it; it begins with `start`. A receiver that cannot be reached is no error.
 
         Args:
             outbox: Where messages wait.

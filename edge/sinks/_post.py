@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 JSON = "application/json"
 
@@ -47,3 +49,10 @@ class Post:
     is_retained: bool = False
     correlation: bytes | None = None
     properties: tuple[tuple[str, str], ...] = ()
+
+
+Answer: TypeAlias = Callable[[Iterable[Post]], bool]
+"""Sends something back through the outlet a message came from; whether it was accepted."""
+
+Ear: TypeAlias = Callable[[Incoming, Answer], None]
+"""Takes what a broker delivers to this box; called from the sender's thread, must not block."""

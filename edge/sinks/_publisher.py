@@ -26,6 +26,7 @@ from edge.message import (
 )
 from edge.sinks._outbox import MIB, Outbox, OutboxStats, Stored
 from edge.sinks._outlet import Outlet, SinkOptions
+from edge.sinks._post import Ear
 from edge.topics import ABOUT, AUDIT, CONFIG
 
 
@@ -35,7 +36,7 @@ class Publisher:
     Args:
         outbox: Where messages become durable; closed with the publisher.
         origin: Who is speaking.
-        sinks: The configured kinds; may be empty, then messages are only numbered.
+        sinks: The configured kinds; may be empty, then messages are numbered and wait.
         folder: What relative paths in their options start from.
 
     Raises:
@@ -54,8 +55,10 @@ class Publisher:
         self._lock = threading.RLock()
         self._values: dict[str, bytes] = {}
         self._listeners: tuple[Callable[[Stored], None], ...] = ()
+        self._ears: dict[tuple[str, ...], Ear] = {}
+        self._outlets: tuple[Outlet, ...] = ()
         try:
-            self._outlets = _opened(outbox, origin, sinks, folder)
+            self._open(sinks, folder)
         except BaseException:
             outbox.close()
             raise
@@ -96,6 +99,22 @@ class Publisher:
     def hear(self, listener: Callable[[Stored], None]) -> None:
         """Have each message told once it is durable, in the order of their numbers; be quick."""
         self._listeners = (*self._listeners, listener)
+
+    def listen(self, subtopics: Sequence[str], ear: Ear) -> None:
+        """Have topics of this node heard, on every broker there is and will be.
+
+        What is said before is heard by nobody: call it before the first sinks are opened, with
+        `reopen`, and nothing that a broker has kept for this box is missed.
+
+        Args:
+            subtopics: Topic filters below the node, such as `cmd/+`; the same again replaces the
+                ear.
+            ear: Takes what comes.
+        """
+        with self._lock:
+            self._ears[tuple(subtopics)] = ear
+            for outlet in self._outlets:
+                outlet.hear(subtopics, ear)
 
     def emit(self, event: Event, evidence: Sequence[Evidence] = ()) -> bytes:
         """Make one event durable and show it.
@@ -188,7 +207,7 @@ class Publisher:
                 outlet.health(payload)
 
     def reopen(self, origin: Origin, sinks: Sequence[SinkOptions], folder: Path) -> None:
-        """Follow a new configuration. Events wait while outlets change, and none is lost.
+        """Follow a new configuration, or the first. Events wait while outlets change; none is lost.
 
         Args:
             origin: Who is speaking from now on.
@@ -208,11 +227,8 @@ class Publisher:
             old, self._outlets, self._sinks = self._outlets, (), ()
             for outlet in old:
                 outlet.close()
-            self._outlets = _opened(self._outbox, origin, sinks, folder)
+            self._open(sinks, folder)
             self._sinks = tuple(sinks)
-            for subtopic, payload in self._values.items():
-                for outlet in self._outlets:
-                    outlet.retain(subtopic, payload)
 
     def close(self) -> None:
         """Close the outlets, each in a bounded time, then the outbox; safe to call twice."""
@@ -220,6 +236,16 @@ class Publisher:
             for outlet in self._outlets:
                 outlet.close()
             self._outbox.close()
+
+    def _open(self, sinks: Sequence[SinkOptions], folder: Path) -> None:
+        """Open outlets, tell them all they must know, and only then let them begin."""
+        self._outlets = _opened(self._outbox, self._origin, sinks, folder)
+        for outlet in self._outlets:
+            for subtopics, ear in self._ears.items():
+                outlet.hear(subtopics, ear)
+            for subtopic, payload in self._values.items():
+                outlet.retain(subtopic, payload)
+            outlet.start()
 
     def _show(self) -> None:
         """Show what is new, whoever made it; it comes in the order of its numbers."""

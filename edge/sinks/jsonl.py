@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import IO, Annotated, Literal
 
@@ -20,6 +20,7 @@ from edge.errors import SinkError
 from edge.message import Origin
 from edge.sinks._outbox import Outbox, Stored
 from edge.sinks._outlet import SinkOptions
+from edge.sinks._post import Ear
 
 _log = logging.getLogger("edge.sinks.jsonl")
 
@@ -98,6 +99,12 @@ class JsonLines:
 
     def health(self, payload: bytes) -> None:
         """Vital signs are not events: nothing is written."""
+
+    def hear(self, subtopics: Sequence[str], ear: Ear) -> None:
+        """Nobody speaks through a file."""
+
+    def start(self) -> None:
+        """Nothing to wait for."""
 
     def close(self) -> None:
         """Close the file."""

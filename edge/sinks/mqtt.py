@@ -26,10 +26,10 @@ from edge.sinks._bell import Bell
 from edge.sinks._broker import BrokerOptions
 from edge.sinks._delivery import Delivery
 from edge.sinks._encoding import encoding
-from edge.sinks._exchange import Ear, Exchange, replayed
+from edge.sinks._exchange import Exchange, replayed
 from edge.sinks._link import Link, LinkRecord
 from edge.sinks._outbox import Outbox, Stored
-from edge.sinks._post import Post
+from edge.sinks._post import Ear, Incoming, Post
 from edge.sinks._probe import CONNECT_S, probe
 from edge.sinks._session import Introduction, Session
 from edge.sinks._states import States
@@ -51,7 +51,7 @@ class Options(BrokerOptions):
     kind: Literal["mqtt"] = "mqtt"
 
     def open(self, outbox: Outbox, origin: Origin, folder: Path) -> MqttSink:
-        """Start sending; the broker need not be there."""
+        """Ready to send; the broker need not be there."""
         return MqttSink(self, outbox, origin, folder)
 
 
@@ -94,6 +94,13 @@ class MqttSink:
         self._thread = threading.Thread(
             target=self._run, name=f"mqtt {options.addresses[0].place}", daemon=True
         )
+
+    def start(self) -> None:
+        """Dial, and send. Who is to hear what should be known by now.
+
+        The status `online` tells that somebody is there, and a broker that kept messages during a
+        short break delivers them as soon as it answers.
+        """
         self._thread.start()
 
     @property
@@ -130,7 +137,7 @@ class MqttSink:
             self._bell.ring()
 
     def hear(self, subtopics: Sequence[str], ear: Ear) -> None:
-        """Subscribe to topics of this node, now and on every connection.
+        """Subscribe to topics of this node on every connection, ahead of anything that is said.
 
         Nothing is heard over MQTT 3.1.1: it names no place for an answer, nor who asks.
 
@@ -143,7 +150,11 @@ class MqttSink:
         if self._options.protocol != 5:
             _log.info("%s is not subscribed to: MQTT 3.1.1 is used", ", ".join(subtopics))
             return
-        self._exchange.hear({self._topic(subtopic): ear for subtopic in subtopics})
+
+        def heard(incoming: Incoming) -> None:
+            ear(incoming, self.answer)
+
+        self._exchange.hear({self._topic(subtopic): heard for subtopic in subtopics})
         self._bell.ring()
 
     def answer(self, posts: Iterable[Post]) -> bool:
@@ -186,6 +197,8 @@ class MqttSink:
         """Send what goes out in 2 s, say `stopped`, and let go; what is left waits on disk."""
         self._stopping.set()
         self._bell.ring()
+        if self._thread.ident is None:  # never started
+            return
         # A dial that hangs is not waited for: it is a daemon thread, and has nothing to say.
         self._thread.join(2 * _FLUSH_S + 1.0 if self.link.is_connected else 0.5)
 

@@ -10,6 +10,7 @@ from abc import abstractmethod
 from typing import Protocol
 
 from edge.detections import Detections
+from edge.ground import Ground
 from edge.options import Options
 from edge.tracks import Tracks
 
@@ -39,5 +40,9 @@ class TrackerOptions(Options):
     """What every kind of tracker can be told."""
 
     @abstractmethod
-    def build(self) -> Tracker:
-        """A tracker with no tracks."""
+    def build(self, ground: Ground | None = None) -> Tracker:
+        """A tracker with no tracks.
+
+        Args:
+            ground: Of the camera, where it is calibrated.
+        """

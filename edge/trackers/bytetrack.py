@@ -13,24 +13,31 @@ Source:
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from edge.detections import Boxes, Detections, Floats, Ids, Mask
-from edge.geometry import iou
+from edge.ground import Ground
 from edge.options import Fraction
 from edge.trackers import TrackerOptions
 from edge.trackers._assign import assign
 from edge.trackers._doubles import SAME_IOU, without_doubles
 from edge.trackers._kalman import Motion
-from edge.trackers._likeness import likeness
+from edge.trackers._likeness import fit
+from edge.trackers._over_ground import OverGround
 from edge.tracks import Tracks
 
 _Rows = NDArray[np.intp]
 _Seconds = NDArray[np.float64]
+_Likeness = NDArray[np.float64]
+_Stage: TypeAlias = tuple[
+    "_Likeness | Callable[[Detections, _Rows, _Rows], _Likeness]", float, Mask, Mask
+]
+"""How alike tracks and boxes are, what a pair needs, and which tracks and boxes take part."""
 
 # A tentative track may go unseen this long: one missed frame at 8 a second.
 TENTATIVE_S = 0.2
@@ -111,9 +118,9 @@ class Options(TrackerOptions):
         ),
     ] = 2.0
 
-    def build(self) -> ByteTrack:
+    def build(self, ground: Ground | None = None) -> ByteTrack:
         """A tracker with no tracks, numbering from 1."""
-        return ByteTrack(self)
+        return ByteTrack(self, ground)
 
 
 class ByteTrack:
@@ -121,10 +128,12 @@ class ByteTrack:
 
     Args:
         options: Thresholds.
+        ground: Of the camera, where it is calibrated.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, ground: Ground | None = None) -> None:
         self._options = options
+        self._over_ground = OverGround(ground) if ground is not None else None
         self._motion = Motion()
         self._pts = 0.0
         self._labels: tuple[str, ...] = ()
@@ -229,29 +238,31 @@ class ByteTrack:
         is_recent = self._seen == self._pts
         pairs_rows, pairs_boxes = [], []
         is_same_class = self._votes.argmax(axis=1)[:, None] == detections.class_id
-        overlap = iou(self._motion.xyxy, detections.xyxy)
-        class_weight = np.where(is_same_class | (overlap > SAME_IOU), 1.0, OTHER_CLASS)
-        overlap *= class_weight
         # Height tells people apart in a crowd. It must not turn away doubtful and new boxes: a car
         # that drives in grows, and a crossing of a recorded clip was missed for it.
-        alike = likeness(self._motion.xyxy, detections.xyxy) * class_weight
+        overlap, alike = fit(self._motion.xyxy, detections.xyxy)
+        class_weight = np.where(is_same_class | (overlap > SAME_IOU), 1.0, OTHER_CLASS)
+        overlap *= class_weight
         # Sure boxes count by their confidence as well, so that of two that fit, the surer wins.
-        weighted = alike * confidence
+        weighted = alike * class_weight * confidence
         least = self._options.min_iou
-        for matrix, floor, tracks, boxes in (
+        stages: list[_Stage] = [
             (weighted, least, is_confirmed, is_high),
             (overlap, max(SURE_IOU, least), is_confirmed, ~is_high),
             (overlap, least, ~is_confirmed, is_open_box),
-            (None, 0.0, is_recent & (self._hits == 1), is_open_box),
-        ):
+            (self._nearness, 0.0, is_recent & (self._hits == 1), is_open_box),
+        ]
+        if self._over_ground is not None:
+            stages.insert(2, (self._near_on_ground, 0.0, is_confirmed & ~is_recent, is_high))
+        for likeness, floor, tracks, boxes in stages:
             rows = np.flatnonzero(tracks & is_open_track)
             columns = np.flatnonzero(boxes & is_open_box)
             if not len(rows) or not len(columns):
                 continue
-            if matrix is None:
-                open_pairs = self._nearness(detections, rows, columns)
+            if callable(likeness):
+                open_pairs = likeness(detections, rows, columns)
             else:
-                open_pairs = matrix[np.ix_(rows, columns)]
+                open_pairs = likeness[np.ix_(rows, columns)]
             row, column = assign(open_pairs, floor)
             is_open_track[rows[row]] = False
             is_open_box[columns[column]] = False
@@ -276,6 +287,24 @@ class ByteTrack:
         waited = detections.stamp.pts - self._seen[rows]
         reach = np.clip(REACH_PER_S * waited, 1e-9, REACH_MAX)[:, None]
         return np.where(is_alike, 1 - np.hypot(in_boxes[..., 0], in_boxes[..., 1]) / reach, 0.0)
+
+    def _near_on_ground(
+        self, detections: Detections, rows: _Rows, columns: _Rows
+    ) -> NDArray[np.float64]:
+        """How near some boxes stand to where lost tracks may be, for pairs of one class.
+
+        Returns:
+            (rows, columns) float64: 1 at the same place, 0 and below out of reach.
+        """
+        assert self._over_ground is not None
+        is_same_class = self._votes[rows].argmax(axis=1)[:, None] == detections.class_id[columns]
+        near = self._over_ground.nearness(
+            self._motion.xyxy[rows],
+            detections.xyxy[columns],
+            detections.stamp.pts - self._seen[rows],
+            detections.size_wh,
+        )
+        return np.where(is_same_class, near, 0.0)
 
     def _is_over(self, pts: float) -> Mask:
         """(N,) which tracks were not seen for too long.

@@ -17,6 +17,9 @@ from edge.errors import MissingDependency, ModelError
 OPSET = 17
 """What files are brought up to: the newest that TensorRT 8.6 reads; scales a channel need 13."""
 
+LOWEST = "edge_lowest"
+"""Name of the lowest number, which a guarded Concat is compared with."""
+
 
 def library() -> Any:
     """The onnx package.
@@ -83,7 +86,6 @@ def guard_concats(model: Any) -> None:
     """
     onnx = library()
     kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
-    lowest = "edge_lowest"
     nodes = []
     for node in model.graph.node:
         nodes.append(node)
@@ -91,14 +93,38 @@ def guard_concats(model: Any) -> None:
         if node.op_type == "Concat" and kinds.get(name) == onnx.TensorProto.FLOAT:
             node.output[0] = f"{name}_unguarded"
             guard = onnx.helper.make_node(
-                "Max", [node.output[0], lowest], [name], name=f"{node.name}_guard"
+                "Max", [node.output[0], LOWEST], [name], name=f"{node.name}_guard"
             )
             nodes.append(guard)
     if len(nodes) > len(model.graph.node):
         value = np.array(np.finfo(np.float32).min, np.float32)
-        model.graph.initializer.append(onnx.numpy_helper.from_array(value, lowest))
+        model.graph.initializer.append(onnx.numpy_helper.from_array(value, LOWEST))
         del model.graph.node[:]
         model.graph.node.extend(nodes)
+
+
+def drop_guards(model: Any) -> None:
+    """Take out the guards of `guard_concats` behind which nothing was quantised, in place.
+
+    They cost memory and time: without its guard a Concat is no step at all on OpenVINO, and the
+    first two steps of YOLOX are one.
+    """
+    quantised = {node.input[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+    idle = {
+        node.input[0]: node.output[0]
+        for node in model.graph.node
+        if node.op_type == "Max" and LOWEST in node.input and node.output[0] not in quantised
+    }
+    nodes = [node for node in model.graph.node if node.output[0] not in idle.values()]
+    for node in nodes:
+        if node.output[0] in idle:
+            node.output[0] = idle[node.output[0]]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    if not any(LOWEST in node.input for node in nodes):
+        kept = [each for each in model.graph.initializer if each.name != LOWEST]
+        del model.graph.initializer[:]
+        model.graph.initializer.extend(kept)
 
 
 def unpadded_convolutions(model: Any) -> dict[str, list[str]]:

@@ -237,6 +237,7 @@ def _with_qdq(network: _Network, layers: set[str]) -> Any:
     )
     quantizer.quantize_model()
     quantizer.model.topological_sort()
+    graph.drop_guards(quantizer.model.model)
     return quantizer.model.model
 
 

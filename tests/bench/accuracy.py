@@ -1,8 +1,8 @@
 """`python -m tests.bench.accuracy`: mAP on coco-dev, against a plain reference and a precision.
 
 First our whole path in float against the authors' own preprocessing done plainly with OpenCV; then
-each engine, and each file given with `--int8 NAME=FILE`, against our float. Nothing is held against
-a limit here; `pytest -m bench tests/unit/workbench/test_reference_map.py` does that.
+each engine in each of its precisions, and each file given with `--int8 NAME=FILE` (of several,
+`NAME:WORDS=FILE`), against our float. Nothing is held against a limit here; `pytest -m bench tests/unit/workbench/test_reference_map.py` does that.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edge.site.bench import describe
 from edge.workbench.annotations import Annotations
 from edge.workbench.engines import opened, with_weights
 from edge.workbench.evaluate import evaluate
-from tests.bench.detectors import can, given_files
+from tests.bench.detectors import can, given_files, on_openvino, precisions
 from tests.conftest import shared_folder
 from tests.unit.workbench.test_reference_map import deim, scores, yolox
 
@@ -43,21 +43,20 @@ def main() -> int:
         ours, plain = scores(shared, name, plainly, every=1)
         rows.append({"model": name, "engine": "plain reference, f32", "mAP": round(plain, 2)})
         rows.append({"model": name, "engine": "onnx f32", "mAP": round(ours, 2)})
-        files = {"f32": models.find(name)} | ({"int8": int8[name]} if name in int8 else {})
-        for precision, file in files.items():
-            for kind in ("onnx", "openvino"):
-                if (kind, precision) == ("onnx", "f32"):
+        for words, file in {"f32": models.find(name), **int8.get(name, {})}.items():
+            for kind, precision in (("onnx", None), *(("openvino", each) for each in precisions())):
+                if (kind, words) == ("onnx", "f32"):
                     continue
                 with (
                     with_weights(models.card(name), file, models) as candidate,
-                    opened(kind, name, candidate) as engine,
+                    opened(kind, name, candidate, precision=precision) as engine,
                 ):
                     found = evaluate(engine, annotations, folder).map
                 assert found is not None
                 rows.append(
                     {
                         "model": name,
-                        "engine": f"{kind} {precision}",
+                        "engine": on_openvino(words, precision) if precision else f"onnx {words}",
                         "mAP": round(found, 2),
                         "lost against onnx f32": round(ours - found, 2),
                     }

@@ -4,7 +4,8 @@ All engines of a table take turns, run by run, so that a ratio holds on a noisy 
 are given: milliseconds a caller waits, and milliseconds of processor time, which other programs
 disturb less. Nothing is held against a limit here.
 
-`--int8 NAME=FILE` measures a quantised file beside the float one of that model.
+`--int8 NAME=FILE` measures a quantised file beside the float one of that model; of several, each is
+called by the words of `--int8 NAME:WORDS=FILE`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -37,6 +38,8 @@ from tests.unit.detectors.tiny_model import frame
 MODELS = ("yolox-nano", "deimv2-femto")
 Row: TypeAlias = dict[str, str | int | float]
 Work: TypeAlias = Callable[[], object]
+Others: TypeAlias = dict[str, dict[str, Path]]
+"""Further files of a model, by its name and what they are called."""
 
 
 def take_turns(works: dict[str, Work], rounds: int) -> dict[str, tuple[float, float]]:
@@ -63,19 +66,18 @@ def inputs_of(card: Card, n: int = 1) -> dict[str, Tensor]:
     return inputs
 
 
-def engines(models: Models, int8: dict[str, Path], n_threads: int, rounds: int) -> list[Row]:
+def engines(models: Models, int8: Others, n_threads: int, rounds: int) -> list[Row]:
     """One picture on each engine, precision and model."""
     rows: list[Row] = []
     for name in MODELS:
         path, card = models.find(name), models.card(name)
-        backends: dict[str, Backend] = {
-            "onnx f32": OnnxBackend(path, card, threads=n_threads),
-            "openvino f32": OpenvinoBackend(path, card, threads=n_threads, precision="f32"),
-            "openvino auto": OpenvinoBackend(path, card, threads=n_threads),
-        }
-        if name in int8:
-            backends["onnx int8"] = OnnxBackend(int8[name], card, threads=n_threads)
-            backends["openvino int8"] = OpenvinoBackend(int8[name], card, threads=n_threads)
+        backends: dict[str, Backend] = {}
+        for words, file in {"f32": path, **int8.get(name, {})}.items():
+            told: dict[str, Any] = {"path": file, "card": card, "threads": n_threads}
+            backends[f"onnx {words}"] = OnnxBackend(**told)
+            for precision in precisions():
+                label = on_openvino(words, precision)
+                backends[label] = OpenvinoBackend(**told, precision=precision)
         inputs = inputs_of(card)
         times = take_turns(
             {label: lambda b=b: b.run(inputs) for label, b in backends.items()},  # type: ignore[misc]  # noqa: B023
@@ -283,9 +285,23 @@ def main() -> int:
     return 0
 
 
-def given_files(arguments: Sequence[str]) -> dict[str, Path]:
-    """`NAME=FILE` arguments, by name."""
-    return {name: Path(file) for name, _, file in (text.partition("=") for text in arguments)}
+def given_files(arguments: Sequence[str]) -> Others:
+    """`NAME=FILE` and `NAME:WORDS=FILE` arguments, by name and by words."""
+    found: Others = {}
+    for named, _, file in (text.partition("=") for text in arguments):
+        name, _, words = named.partition(":")
+        found.setdefault(name, {})[words or "int8"] = Path(file)
+    return found
+
+
+def precisions() -> tuple[Literal["f32", "bf16"], ...]:
+    """What OpenVINO can compute in here; the last is what `auto` takes."""
+    return ("f32", "bf16") if "bf16" in can() else ("f32",)
+
+
+def on_openvino(words: str, precision: str) -> str:
+    """What a file on OpenVINO is called in a table: of INT8 too it computes the rest in a float."""
+    return f"openvino {precision}" if words == "f32" else f"openvino {words}, {precision}"
 
 
 def can() -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt import publish
 
 from edge.demo.broker import DemoBroker
 from edge.event import RuleState
@@ -483,6 +484,44 @@ def test_listening_costs_no_event(tmp_path: Path, protocol: int | str) -> None:
         listening(broker.port) as listener,
         publishing(tmp_path, at(broker.port, protocol=protocol)) as publisher,
     ):
-        sink_of(publisher).hear(["review/+"], lambda _incoming: None)
+        publisher.listen(["review/+"], lambda _incoming, _answer: None)
         publisher.emit(crossing())
         assert eventually(lambda: len(listener.matching("/event/")) == 1)
+
+
+def test_what_was_sent_while_the_box_was_away_is_heard_when_it_is_back(tmp_path: Path) -> None:
+    """The broker keeps it, and delivers it with its first breath: somebody must listen by then."""
+    heard: list[bytes] = []
+    review = f"{NODE}/review/1"
+    (tmp_path / "first").mkdir()
+    with mosquitto(tmp_path) as broker:
+        first = WENT_AWAY.format(folder=str(tmp_path / "first"), port=broker.port)
+        subprocess.run([sys.executable, "-c", first], check=True, timeout=30)
+        publish.single(review, b"it is true", qos=1, port=broker.port)
+        outbox = Outbox(tmp_path / "outbox.db", reserve_bytes=MIB)
+        publisher = Publisher(outbox, ORIGIN, [], tmp_path)
+        publisher.listen(["review/+"], lambda incoming, _answer: heard.append(incoming.payload))
+        publisher.reopen(ORIGIN, [at(broker.port)], tmp_path)
+        try:
+            assert eventually(lambda: heard == [b"it is true"]), heard
+        finally:
+            publisher.close()
+
+
+# Without a farewell, as with the power.
+WENT_AWAY = """
+import os, time
+from pathlib import Path
+from edge.sinks import Publisher
+from edge.sinks._outbox import MIB, Outbox
+from edge.sinks.mqtt import Options
+from tests.unit.sinks.events_builder import ORIGIN
+folder = Path({folder!r})
+publisher = Publisher(Outbox(folder / "outbox.db", reserve_bytes=MIB), ORIGIN, [], folder)
+publisher.listen(["review/+"], lambda incoming, answer: None)
+publisher.reopen(ORIGIN, [Options(url="mqtt://127.0.0.1:{port}")], folder)
+while not publisher.outlets[0].link.is_connected:
+    time.sleep(0.01)
+time.sleep(0.5)  # for the broker to take the subscription
+os._exit(0)
+"""

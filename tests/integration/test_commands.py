@@ -63,13 +63,15 @@ class Room:
         elif "/cmd/" not in got.topic and got.payload:
             self.states[got.topic.removeprefix(f"{NODE}/")] = json.loads(got.payload)
 
-    def send(self, levels: str, payload: bytes, *, response: str = REPLIES) -> bytes:
+    def send(
+        self, levels: str, payload: bytes, *, response: str = REPLIES, node: str = NODE
+    ) -> bytes:
         """Publish one, and give its correlation data."""
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         correlation = uuid.uuid4().bytes
         properties.ResponseTopic = response
         properties.CorrelationData = correlation
-        self._client.publish(f"{NODE}/cmd/{levels}", payload, qos=1, properties=properties)
+        self._client.publish(f"{node}/cmd/{levels}", payload, qos=1, properties=properties)
         return correlation
 
     def ask_raw(self, levels: str, payload: bytes) -> dict[str, Any]:
@@ -80,10 +82,6 @@ class Room:
 
     def ask(self, verb: str, **fields: Any) -> dict[str, Any]:
         return self.ask_raw(f"{verb}/control-room", command(**fields))
-
-    def is_heard(self) -> bool:
-        correlation = self.send("ping/control-room", command())
-        return eventually(lambda: correlation in self.answers, 1)
 
     def of(self, kind: str, phase: str) -> list[dict[str, Any]]:
         return [e for e in list(self.events) if (e["kind"], e["phase"]) == (kind, phase)]
@@ -126,6 +124,23 @@ def _configure(folder: Path, port: int, clip: Path, *, allow: tuple[str, ...] = 
     return folder
 
 
+class Prompt(Room):
+    """A control room that asks the moment a box first says that it is there, or watches."""
+
+    def __init__(self, port: int, node: str) -> None:
+        self.asked: dict[str, bytes] = {}
+        self._node = node
+        super().__init__(port)
+
+    def _note(self, client: paho.Client, data: object, got: paho.MQTTMessage) -> None:
+        super()._note(client, data, got)
+        if got.topic.startswith(self._node) and got.payload and not got.topic.startswith(REPLIES):
+            state = json.loads(got.payload).get("state")
+            if state in ("online", "watching") and state not in self.asked:
+                asked = command(camera="yard", rule="across", seconds=600)
+                self.asked[state] = self.send("disarm/control-room", asked, node=self._node)
+
+
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     with mosquitto(tmp_path_factory.mktemp("broker")) as broker:
@@ -150,8 +165,6 @@ def room(port: int, box: Appliance) -> Iterator[Room]:
     room = Room(port)
     watching = lambda: room.states.get("camera/yard/status", {}).get("state") == "watching"  # noqa: E731
     assert eventually(watching, 30), box.output
-    # It says how its cameras are before it listens to commands.
-    assert eventually(room.is_heard, 30), box.output
     yield room
     room.close()
 
@@ -332,6 +345,24 @@ def test_without_a_list_nothing_is_heard(tmp_path: Path, port: int, clip: Path) 
         time.sleep(1.5)
         assert b"deaf" not in room.answers
         assert "command" not in box.output
+    finally:
+        room.close()
+        assert box.end(signal.SIGTERM) == 0, box.output
+
+
+def test_a_box_that_says_it_is_there_hears_commands(tmp_path: Path, port: int, clip: Path) -> None:
+    """A command sent at its first word, and at its first `watching`, is obeyed: it listened."""
+    folder = _configure(tmp_path / "prompt", port, clip)
+    appliance = folder / "appliance.yaml"
+    appliance.write_text(appliance.read_text().replace("cabinet-001", "cabinet-003"))
+    room = Prompt(port, "cctv/v1/test/cabinet-003")
+    box = Appliance(folder)
+    try:
+        assert eventually(lambda: len(room.asked) == 2, 30), box.output
+        for state, correlation in room.asked.items():
+            assert eventually(lambda: correlation in room.answers, 10), (state, box.output)  # noqa: B023
+            answer = json.loads(room.answers[correlation].payload)
+            assert answer["outcome"] == "done", (state, answer)
     finally:
         room.close()
         assert box.end(signal.SIGTERM) == 0, box.output

@@ -55,13 +55,25 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(plain(made["committee"]), indent=1, ensure_ascii=False))
     else:
         files = _written(made, args.month, args.out)
-    told = {"month": args.month, "files": files, "records": verdict.n, "who": args.who}
+    told = {
+        "month": args.month,
+        "files": files,
+        "records": verdict.n,
+        "referrals": _referrals(made["committee"]),
+        "who": args.who,
+    }
     if (folder / PRIVATE_KEY).exists():  # else a copy: nobody would record what is left in it
         try:
             leave(folder, "report.made", {**told, "is_sound": verdict.is_sound})
         except AuditError as exc:
             print(f"the report is made, but not recorded: {exc}", file=sys.stderr)
     return FINE if verdict.is_sound else FAILED
+
+
+def _referrals(report: Report) -> list[str]:
+    """Which breaches call for re-referral."""
+    (table,) = (one for one in report.tables if one.key == "referrals")
+    return [str(row["what"]) for row in table.rows]
 
 
 def _written(made: Mapping[str, Report], month: str, out: Path) -> dict[str, str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
+import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge.detectors._card import Input
-from edge.detectors._preprocess import Canvas, Letterbox, to_tensor
+from edge.detectors._preprocess import Canvas, Letterbox, _resize, to_tensor
 from edge.frame import Colour, Frame
 from tests.unit.detectors.tiny_model import frame, stamp
 
@@ -113,6 +114,23 @@ def plain_resize(plane: NDArray[np.uint8], wide: int, high: int) -> NDArray[np.f
             lower = plane[below, left] * (1 - x % 1) + plane[below, right] * (x % 1)
             result[row, column] = upper * (1 - y % 1) + lower * (y % 1)
     return result
+
+
+@given(
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    st.tuples(*[st.sampled_from((1, 3, 5, 7))] * 2),
+    st.integers(0, 99),
+)
+@example((640, 360), (3, 3), 0)
+def test_the_pixel_in_the_middle_is_what_interpolation_gives(
+    small: tuple[int, int], times: tuple[int, int], seed: int
+) -> None:
+    """Of a plane an odd number of times as large one pixel has all the weight: no bit differs."""
+    (wide, high), (across, down) = small, times
+    plane = np.random.default_rng(seed).integers(0, 256, (high * down, wide * across), np.uint8)
+    taken = np.empty((high, wide), np.uint8)
+    _resize(plane, taken)
+    np.testing.assert_array_equal(taken, cv2.resize(plane, small, interpolation=cv2.INTER_LINEAR))
 
 
 @settings(max_examples=60, deadline=None)

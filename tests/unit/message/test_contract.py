@@ -105,6 +105,12 @@ def test_every_schema_is_2020_12(name: str) -> None:
     Draft202012Validator.check_schema(schema)
 
 
+@pytest.mark.parametrize("name", [*SENT, "reply"])
+def test_every_message_can_say_that_its_box_is_on_trial(name: str) -> None:
+    """A laboratory is visible in whatever it sends; one message without a mark is one too many."""
+    assert "profile" in contract.schema(name)["properties"]
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_schema_of_a_command_refuses_what_the_gate_refuses(verb: str) -> None:
     """An unknown field is a mistake for both."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+from collections import Counter
 from datetime import datetime, timezone
 from html.parser import HTMLParser
 from pathlib import Path
@@ -23,7 +24,7 @@ from edge.oversight.facts import read_month
 from edge.oversight.page import page
 from edge.oversight.report import month_of, reports
 from edge.oversight.spans import common, hours, union, without
-from edge.oversight.table import NOT_PROVIDED, Report, plain, ranges
+from edge.oversight.table import NOT_PROVIDED, Figure, Report, plain, ranges
 from tests.unit.oversight.month_log import ARMED, EVALUATED, MODEL, Log, at, month_log
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "reports"
@@ -118,6 +119,57 @@ def test_every_number_links_to_records_of_the_log() -> None:
         numbers = {n for a, b in cell["records"] for n in range(a, b + 1)}
         assert numbers <= known
         assert numbers or cell["value"] in (0, 0.0, None), (table, key, cell)
+
+
+def figures(records: list[Any]) -> dict[tuple[Any, ...], Figure]:
+    """Every figure of both reports, by audience, table, first words of its row, and column."""
+    found: dict[tuple[Any, ...], Figure] = {}
+    for audience, report in reports(records, "2026-11", "a/b/audit", "edge", "-").items():
+        for table in report.tables:
+            n_rows: Counter[tuple[str, ...]] = Counter()
+            for row in table.rows:
+                words = tuple(cell for cell in row.values() if isinstance(cell, str))[:2]
+                n_rows[words] += 1
+                cells = {key: cell for key, cell in row.items() if isinstance(cell, Figure)}
+                found |= {
+                    (audience, table.key, words, n_rows[words], key): cell
+                    for key, cell in cells.items()
+                }
+    return found
+
+
+def test_no_number_rests_on_a_record_it_does_not_name() -> None:
+    """Take away any one record, and only figures that named it are others.
+
+    But for counts of what has no record: that nobody reviewed an alert, and nothing of a kind.
+    """
+    log = month_log()
+    whole = figures(log)
+    for at, record in enumerate(log):
+        less = figures([*log[:at], *log[at + 1 :]])
+        for place, figure in whole.items():
+            now = less.get(place)
+            is_other = now is None or (now.value, now.shown) != (figure.value, figure.shown)
+            if not is_other or figure.is_small or place[-1] == "unreviewed" or figure.value == 0:
+                continue
+            assert record.n in figure.records, (place, record.n, record.kind)
+
+
+def test_a_breach_of_a_few_reviews_is_said_to_the_public_without_them() -> None:
+    """That there is one everybody may know; which four alerts it was, not."""
+    log = Log()
+    log.say(at(1), "start", {"config": "ab" * 32})
+    log.say(at(1), "threshold.changed", {"of": "refer.false_alarm_share", "value": 0.2})
+    log.say(at(1), "rule.armed", ARMED)
+    for n in range(4):
+        log.say(at(3), "review", {"event": log.event(at(2), n), "verdict": "false", "who": "Op"})
+    told = reports(log.records, "2026-11", "a/b/audit", "edge", "verified")
+    (public,) = plain(told["public"])["tables"]["referrals"]["rows"]
+    assert public["what"] == "share of false alarms"
+    assert public["figure"] == {"value": None, "shown": "fewer than 5 reviewed", "records": []}
+    (committee,) = plain(told["committee"])["tables"]["referrals"]["rows"]
+    assert committee["figure"]["value"] == 1.0
+    assert committee["figure"]["records"] == [[1, 1], [3, 10]]
 
 
 def test_an_evaluation_s_groups_are_in_the_report() -> None:
@@ -259,7 +311,10 @@ def test_a_log_on_disk_becomes_files(tmp_path: Path, capsys: pytest.CaptureFixtu
     """Four files; of a log that was changed, exit 1 and the page says so at its top."""
     folder = tmp_path / "audit"
     log = AuditLog(folder, "harbour/cabinet-1/audit")
-    for kind, facts in (("start", {}), ("rule.armed", ARMED), ("model.changed", MODEL)):
+    other = {**MODEL, "sha256": "4e" * 32}
+    for kind, facts in (
+        ("start", {}), ("rule.armed", ARMED), ("model.changed", MODEL), ("model.changed", other),
+    ):  # fmt: skip
         log.append(kind, facts)
     log.close()
     month = f"{datetime.now(timezone.utc):%Y-%m}"
@@ -268,10 +323,11 @@ def test_a_log_on_disk_becomes_files(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(asked) == 0
     assert len(capsys.readouterr().out.split()) == 4
     said = json.loads((out / f"report-{month}-public.json").read_text())
-    assert said["log"].startswith("verified: 3 records as they were written")
+    assert said["log"].startswith("verified: 4 records as they were written")
     assert said["box"] == "harbour/cabinet-1"
     ((_, kind, told),) = collect(folder)
     assert (kind, told["month"], told["is_sound"]) == ("report.made", month, True)
+    assert told["referrals"] == ["model changed: street"]
     public = (out / f"report-{month}-public.html").read_bytes()
     assert told["files"][f"report-{month}-public.html"] == hashlib.sha256(public).hexdigest()
     (records,) = folder.glob("records-*.jsonl")

@@ -10,8 +10,10 @@ import pytest
 from edge.ground import Ground
 from edge.options import kinds
 from edge.rules import Rule, Scene
+from edge.rules.zone_entry import Options as ZoneEntry
+from edge.trackers.bytetrack import Options
 from tests.scenes.stories import exact, followed
-from tests.tracks_builder import Path, a_track, judge, stamp
+from tests.tracks_builder import Path, a_track, judge, some_boxes, stamp
 
 SCENE = Scene(
     zones={"yard": ((0.2, 0.4), (0.9, 0.4), (0.9, 0.95), (0.2, 0.95))},
@@ -169,3 +171,29 @@ def test_the_time_of_a_stop_is_right_to_a_second() -> None:
     begin, end = judge(rule_of("stopped_vehicle", {"zone": "yard"}), exact(parked(61)))
     times = [(event.at - stamp(0).captured_at).total_seconds() for event in (begin, end)]
     assert np.allclose(times, (64.0, 66.0), atol=1.5)
+
+
+@pytest.mark.parametrize(
+    ("y", "bottom", "expected"),
+    [
+        pytest.param(0.41, 0.55, ["begin", "end"], id="first seen inside"),
+        pytest.param(0.35, 0.50, [], id="comes in before it is believed"),
+    ],
+)
+def test_a_dwell_counts_from_the_first_sight_not_from_belief(
+    y: float, bottom: float, expected: list[str]
+) -> None:
+    """A doubtful object is believed at its third picture; until then it was somewhere, too.
+
+    The first is in the zone for 0.56 s and comes out of a door in it; the second, for 0.4 s, walks
+    in and out: that it was followed for longer does not make its stay longer.
+    """
+    walk = a_track().at(0, 0.5, y).to(2, 0.5, y + 0.5)
+    tracker = Options().build()
+    made = [
+        tracker.update(some_boxes(tracks.stamp.pts, tracks.xyxy.tolist(), 0.4))
+        for tracks in exact(walk)
+    ]
+    scene = Scene(zones={"yard": ((0.2, 0.4), (0.9, 0.4), (0.9, bottom), (0.2, bottom))})
+    rule = ZoneEntry(name="r", zone="yard").build(scene, "c")
+    assert [event.phase for event in judge(rule, made)] == expected

@@ -109,6 +109,21 @@ def test_it_goes_on_over_a_reload_and_ends_with_the_camera() -> None:
     assert second.expire(at(60))
 
 
+def test_a_command_before_the_watching_begins_counts_more_than_what_was_inherited() -> None:
+    """A camera can be commanded as soon as it is announced; nothing older undoes that."""
+    other = disarming("gate-in", seconds=90)
+    arming = Arming([disarming(seconds=60), other])
+    assert set(arming.disarmings) == {disarming(seconds=60), other}, "they go on the disk too"
+    anew = disarming(seconds=30)
+    arming.disarm(anew, at(0))
+    assert set(arming.disarmings) == {anew, other}
+    assert not arming.arm("gate-in", at(1), "armed by duty-desk")
+    assert arming.disarmings == (anew,)
+    assert arming.start(at(2)) == []
+    assert arming.until("yard-entry") == anew.until
+    assert arming.until("gate-in") is None
+
+
 def test_arming_what_is_armed_says_nothing() -> None:
     """No event without a change."""
     assert not Arming().arm("yard-entry", at(0), "armed by duty-desk")

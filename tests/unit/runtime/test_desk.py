@@ -47,6 +47,7 @@ def test_a_picture_says_that_its_box_is_on_trial(profile: Any, tmp_path: Path) -
             }
         )
     )
+    desk.start()
     time.sleep(0.01)  # `at` is cut to milliseconds, and what was sent before the start is stale
     asked = {"id": "1", "at": datetime.now(timezone.utc).isoformat(), "camera": "gate"}
     topic = "cctv/v1/westminster/cabinet-017/cmd/snapshot/control-room"

@@ -54,6 +54,12 @@ class Kept:
         """Keep vital signs."""
         self.vital.append(json.loads(payload))
 
+    def hear(self, subtopics: Any, ear: Any) -> None:
+        """Nobody speaks."""
+
+    def start(self) -> None:
+        """Nothing to wait for."""
+
     def close(self) -> None:
         """Nothing to let go."""
 

@@ -191,6 +191,22 @@ def test_a_concat_is_guarded_where_it_is_float() -> None:
     onnx.checker.check_model(model)
 
 
+def test_a_guard_goes_where_nothing_behind_it_is_quantised() -> None:
+    """What stays in float stays the authors' graph; what is quantised keeps its guard."""
+    model = onnx.shape_inference.infer_shapes(network())
+    before = model.graph.SerializeToString()
+    graph.guard_concats(model)
+    guarded = onnx.ModelProto.FromString(model.SerializeToString())
+    graph.drop_guards(model)
+    assert model.graph.SerializeToString() == before
+    concat = next(node for node in model.graph.node if node.op_type == "Concat")
+    guarded.graph.node.append(
+        onnx.helper.make_node("QuantizeLinear", [concat.output[0], "scale"], ["narrow"])
+    )
+    graph.drop_guards(guarded)
+    assert [node.name for node in guarded.graph.node if node.op_type == "Max"] == ["cells_guard"]
+
+
 @pytest.mark.parametrize("group", [1, 2])
 def test_centring_changes_nothing_but_the_range(group: int) -> None:
     """Plain and grouped, with two layers behind one tensor; a padded one is not centred."""
