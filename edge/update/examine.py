@@ -71,6 +71,8 @@ class Examiner:
         return said, trouble or f"it said nothing; see journalctl -u {UNIT}"
 
     def _by_ourselves(self, release: Path, steps: Sequence[str]) -> tuple[str, str]:
+        if not (self._config / "appliance.yaml").exists():
+            return "[]", ""  # installed, and not configured yet
         done = subprocess.run(  # noqa: S603 - of a release whose maker is known
             [
                 *(str(release / "bin/python"), "-m", "edge.update.selfcheck"),
