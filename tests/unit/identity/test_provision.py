@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import stat
@@ -221,10 +220,10 @@ class Terminal:
     """
 
     def __init__(self, *arguments: object) -> None:
-        self._ours, theirs = os.openpty()
-        command = [sys.executable, "-c", TERMINAL, os.ttyname(theirs), *map(str, arguments)]
+        # Ours holds the other end, too: a terminal that nobody has open cannot be read.
+        self._ours, self._theirs = os.openpty()
+        command = [sys.executable, "-c", TERMINAL, os.ttyname(self._theirs), *map(str, arguments)]
         self._program = subprocess.Popen(command, start_new_session=True)
-        os.close(theirs)
         self.shown = ""
 
     def wait_for(self, words: str) -> None:
@@ -245,14 +244,15 @@ class Terminal:
     def end(self) -> int:
         """Its exit code."""
         try:
-            with contextlib.suppress(OSError):  # EIO: the other end is closed
-                while more := os.read(self._ours, 1000):
-                    self.shown += more.decode()
-            return self._program.wait(60)
+            code = self._program.wait(60)
+            while select.select([self._ours], [], [], 0)[0]:
+                self.shown += os.read(self._ours, 1000).decode()
+            return code
         finally:
             self._program.kill()
             self._program.wait()
             os.close(self._ours)
+            os.close(self._theirs)
 
 
 def test_a_password_is_typed_unseen(box: Path, tmp_path: Path) -> None:
