@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from playwright.sync_api import Browser, Page
 
 from edge.cli import main
 from edge.demo.street import DEMO_LINE, DEMO_ZONE, cached
 from edge.detectors import Models
 from edge.errors import ModelError
-from tests.browser.conftest import PICTURES, Browser, Page
+from tests.browser.conftest import PICTURES
 from tests.integration.test_chain import Appliance
 from tests.rtsp_camera import RtspCamera
 from tests.servers import eventually, listening, mosquitto
