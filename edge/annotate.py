@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge.event import Event
 from edge.frame import Frame
+from edge.jpeg import as_jfif
 from edge.options import Point
 from edge.pipeline import Step
 from edge.rules import Scene
@@ -33,6 +34,8 @@ CAPTION_S = 3.0
 FLASH_S = 1.0
 """How long a line or zone, and who fired it, stand out."""
 TAIL = 40
+
+_REPEATED = cv2.INTER_NEAREST
 
 
 class Annotator:
@@ -119,14 +122,14 @@ def caption(event: Event) -> str:
 
 def bgr(frame: Frame) -> Image:
     """The whole frame as (H, W, 3) uint8 BGR; odd sizes lose their last row or column."""
-    height, width = (side - side % 2 for side in frame.y.shape)
-    planes = np.empty((height * 3 // 2, width), np.uint8)
-    planes[:height] = frame.y[:height, :width]
-    half = height // 2 * (width // 2)
-    chroma = planes[height:].reshape(-1)
-    chroma[:half] = frame.u[: height // 2, : width // 2].reshape(-1)
-    chroma[half:] = frame.v[: height // 2, : width // 2].reshape(-1)
-    return np.asarray(cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420), np.uint8)
+    ready = as_jfif(frame)  # whatever the camera's matrix and range are
+    height, width = (side - side % 2 for side in ready.y.shape)
+    red, blue = (
+        cv2.resize(plane[: height // 2, : width // 2], (width, height), interpolation=_REPEATED)
+        for plane in (ready.v, ready.u)
+    )
+    planes = cv2.merge((ready.y[:height, :width], red, blue))
+    return np.asarray(cv2.cvtColor(planes, cv2.COLOR_YCrCb2BGR), np.uint8)
 
 
 def outline(

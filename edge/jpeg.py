@@ -6,6 +6,8 @@ JFIF wants BT.601 at full range, so what a camera sends is brought there first, 
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 import simplejpeg
@@ -73,6 +75,7 @@ def coded(frame: Frame, quality: int) -> bytes:
     return file
 
 
+@cache
 def _to_bt601(matrix: str) -> NDArray[np.float64]:
     """(3, 3): luma and both colour differences of BT.601 from those of a matrix, around zero."""
     theirs, ours = (_from_rgb(*_RED_BLUE[name]) for name in (matrix, "bt601"))

@@ -15,6 +15,7 @@ not hidden; clothes, gait and place stay. Where that is not enough, keep no pict
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import cv2
@@ -66,11 +67,23 @@ def redacted(frame: Frame, boxes: Boxes, how: Redaction) -> Frame:
     if how == "none" or not len(boxes):
         return frame
     y, u, v = (np.array(plane) for plane in (frame.y, frame.u, frame.v))
-    for region in _regions(boxes, how):
-        _pixelate(y, region)
-        _pixelate(u, region / 2)
-        _pixelate(v, region / 2)
+    hide((y, u, v), boxes, how)
     return Frame(frame.stamp, y, u, v, frame.colour)
+
+
+def hide(planes: Sequence[Plane], boxes: Boxes, how: Redaction) -> None:
+    """Pixelate people in planes that are the caller's own.
+
+    Args:
+        planes: Luma, blue and red difference of one picture; changed.
+        boxes: (N, 4) float32 xyxy in pixels; may be empty.
+        how: What of them.
+    """
+    if how == "none":
+        return
+    for region in _regions(boxes, how):
+        for plane, by in zip(planes, (1, 2, 2), strict=True):
+            _pixelate(plane, region / by)
 
 
 def _regions(boxes: Boxes, how: Redaction) -> NDArray[np.float64]:

@@ -152,12 +152,9 @@ class _Whole:
     def take(self, checked: Checked) -> None:
         """The next file's."""
         verdict = self._verdict
-        expected = self._files.size * _folder.SEGMENT
-        if checked.first != expected:
+        if checked.first != verdict.n:  # a file is missing, or records of the one before
             verdict.findings.append(
-                Finding(
-                    expected, f"the file that begins with it is missing, {checked.first} is next"
-                )
+                Finding(verdict.n, f"it is missing, with all up to {checked.first - 1}")
             )
         verdict.n = checked.first + checked.n
         verdict.findings += checked.findings

@@ -43,7 +43,8 @@ class ModelOptions(DetectorOptions):
         Field(
             ge=0,
             le=64,
-            description="Processor threads of one run; 0 leaves it to the library.",
+            description="Processor threads, for a lone picture or for as many side by side; "
+            "0 leaves it to the library.",
             examples=[0],
         ),
     ] = 0

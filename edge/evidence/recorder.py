@@ -26,7 +26,6 @@ from edge.evidence.clip import Clip
 from edge.evidence.sidecar import Media, Sidecar, folder, write
 from edge.evidence.vault import Record, unrecorded
 from edge.frame import Frame
-from edge.jpeg import as_jfif
 from edge.message import EventMessage, Evidence
 from edge.redaction import people
 
@@ -201,13 +200,11 @@ class Recorder:
         how = case.policy.redaction
         whole = np.array([[0, 0, *frame.size_wh]], np.float32)
         hidden = whole if detections is None else people(detections)
-        frame = as_jfif(frame)
         try:
+            shown, clean = snapshot.pictures(frame, hidden, how, message)
             sidecars = [
-                self._keep(
-                    case, frame, "snapshot", snapshot.annotated(frame, hidden, how, message)
-                ),
-                self._keep(case, frame, "clean", snapshot.clean(frame)),
+                self._keep(case, frame, "snapshot", shown),
+                self._keep(case, frame, "clean", clean),
             ]
             self.made(case, sidecars)
         except (OSError, EdgeError) as exc:

@@ -30,7 +30,6 @@ from edge.message._event import (
     LostMessages,
     SeenObject,
     compose,
-    composed,
     lost_messages,
 )
 from edge.message._health import AuditHealth, BrokerHealth, Health, OutboxHealth
@@ -96,7 +95,6 @@ __all__ = [
     "Watching",
     "Words",
     "compose",
-    "composed",
     "encode",
     "event_schema",
     "lost_messages",

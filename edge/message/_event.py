@@ -106,7 +106,7 @@ def compose(
     seq: int,
     incident: str,
     evidence: Sequence[Evidence] = (),
-) -> EventMessage:
+) -> tuple[EventMessage, bytes]:
     """Give an event its number and address.
 
     Args:
@@ -118,25 +118,13 @@ def compose(
         evidence: Files that support it; may be empty.
 
     Returns:
-        The message. Shares outside [0, 1] are clipped to it (a box may touch the picture's edge
-        and rounding go past it), and a NaN becomes 0: an event is worth more than its decoration.
+        The message, and its JSON, which has to be written in order to know that it fits. Shares
+        outside [0, 1] are clipped to it (a box may touch the picture's edge and rounding go past
+        it), and a NaN becomes 0: an event is worth more than its decoration.
 
     Raises:
         ValueError: A name that cannot stand in a topic, or `at` without a time zone.
     """
-    return composed(event, origin, id=id, seq=seq, incident=incident, evidence=evidence)[0]
-
-
-def composed(
-    event: Event,
-    origin: Origin,
-    *,
-    id: str,  # noqa: A002 - the wire's name
-    seq: int,
-    incident: str,
-    evidence: Sequence[Evidence] = (),
-) -> tuple[EventMessage, bytes]:
-    """As `compose`; and as written, which it has to be in order to know that it fits."""
     message = EventMessage(
         id=id,
         seq=seq,

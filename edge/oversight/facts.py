@@ -90,7 +90,7 @@ class Month:
         armed: Rules that could report.
         outages: Conditions in which a camera, or the box, was less than it should be.
         told: The other records of the month, by kind.
-        reviews: The last disposition of each event, by its id, also of later months.
+        reviews: The newest judgement of each event, by its id, also of later months.
         before: The last record of each model, value and evaluation before the month.
         n_records: In the month.
         first: Number of the first; -1 where there is none.
@@ -178,7 +178,7 @@ class _Reader:
         facts = _value_told(record.facts) if record.kind == "threshold.changed" else record.facts
         told = Told(record.n, at, record.kind, facts, record.personal)
         if record.kind == "review":
-            month.reviews[str(facts.get("event"))] = told
+            self._review(told)
         if at >= month.end:
             return
         if record.kind == "start":
@@ -211,6 +211,14 @@ class _Reader:
         """End what goes on, at the end of the month or of what is known."""
         last, end = self._seen, self._month.end
         self._stop(min(end, last.at) if last else end, (last.n,) if last else ())
+
+    def _review(self, told: Told) -> None:
+        """The newest judgement counts, whichever came last; of two of one moment the later."""
+        event = str(told.facts.get("event"))
+        known = self._month.reviews.get(event)
+        # UTC to the millisecond, as the message has it: as text it sorts as time.
+        if known is None or text(told.facts, "at") >= text(known.facts, "at"):
+            self._month.reviews[event] = told
 
     def _before(self, told: Told) -> None:
         if key := _LASTING.get(told.kind):

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from edge.event import Event, Kind
-from edge.message import EventMessage, Evidence, Origin, composed, encode
+from edge.message import EventMessage, Evidence, Origin, compose, encode
 from edge.sinks import _messages
 from edge.sinks._store import Stored, Transaction
 
@@ -60,7 +60,7 @@ def add(
         stored.append(end(transaction, place, begun, reason="superseded", at=event.at))
         begun = None
     identifier = transaction.identifier(event.at)
-    message, payload = composed(
+    message, payload = compose(
         event,
         origin,
         id=identifier,

@@ -65,25 +65,28 @@ class Mark:
             with suppress(OSError):  # takes the space now; a full disk says so with the first event
                 os.pwrite(self._file.fileno(), b"%020d\n%020d\n" % (0, 0), 0)
 
-    def resume(self, last_seq: int, *, is_damaged: bool) -> int:
+    def resume(self, last_seq: int, *, is_damaged: bool, is_new: bool = False) -> int:
         """The number to go on behind.
 
         Args:
             last_seq: The database's; 0 in a new one.
             is_damaged: The database that held the true one had to be moved aside.
+            is_new: There was no database.
         """
         if not self._is_readable and (is_damaged or last_seq == 0):
             return max(last_seq, _seconds_since(0.0))
-        return self._mark if is_damaged or self.is_behind(last_seq) else last_seq
+        is_behind = is_damaged or self.is_behind(last_seq, is_new=is_new)
+        return self._mark if is_behind else last_seq
 
-    def is_behind(self, last_seq: int) -> bool:
+    def is_behind(self, last_seq: int, *, is_new: bool) -> bool:
         """Whether a database that ends with this number is not the one the mark was raised for.
 
         True for a new one beside an old mark, for one more than a step behind, for one that lacks
-        what was committed last, and for one whose number was never covered.
+        what was committed last, and for one whose number was never covered. Not for one without a
+        number that was there before: a kill came between the first mark and the first commit.
         """
         is_plausible = max(self._mark - _STEP, self._last) <= last_seq <= self._mark
-        return bool(self._mark) and not (last_seq and is_plausible)
+        return bool(self._mark) and (is_new or not is_plausible)
 
     def cover(self, seq: int) -> None:
         """Raise the mark before a number above it is used.

@@ -186,15 +186,17 @@ class Medium:
 
     def _opened(self) -> Store:
         """The store on the disk, with the number to go on behind."""
+        is_new = self._path is not None and not self._path.exists()
         store = self._found()
         if self._mark is not None:
             last_seq = store.tally.seq
-            if self._mark.is_behind(last_seq) and not self.moved_aside:
+            if self._mark.is_behind(last_seq, is_new=is_new) and not self.moved_aside:
                 self._tell_harm(
                     "the newest part of the outbox is gone: what was decided after message "
                     f"{last_seq}, and was not delivered, is lost"
                 )
-            store.tally.seq = self._mark.resume(last_seq, is_damaged=self.moved_aside > 0)
+            is_damaged = self.moved_aside > 0
+            store.tally.seq = self._mark.resume(last_seq, is_damaged=is_damaged, is_new=is_new)
         return store
 
     def _found(self) -> Store:
@@ -261,7 +263,7 @@ class Medium:
         without = number_without_disk(self._path.with_suffix(".seq"))
         if self._mark is None:
             return max(known, without)
-        seq = self._mark.resume(known, is_damaged=False)
+        seq = self._mark.resume(known, is_damaged=False, is_new=disk is None)
         try:
             self._mark.leap(seq)  # so that a later start does not give these numbers again
         except OutboxError:

@@ -29,8 +29,8 @@ def assign(
 
     gain = np.maximum(likeness - least, 0.0)
     # Rows and columns that fit nothing are most of the matrix; without them it is solved faster.
-    rows, columns = np.flatnonzero(gain.any(axis=1)), np.flatnonzero(gain.any(axis=0))
-    gain = gain[np.ix_(rows, columns)]
+    rows, columns = gain.any(axis=1).nonzero()[0], gain.any(axis=0).nonzero()[0]
+    gain = gain[rows[:, None], columns]
     row, column = linear_sum_assignment(gain, maximize=True)
     is_paired = gain[row, column] > 0
     return rows[row[is_paired]], columns[column[is_paired]]

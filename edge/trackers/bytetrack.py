@@ -255,14 +255,14 @@ class ByteTrack:
         if self._over_ground is not None:
             stages.insert(2, (self._near_on_ground, 0.0, is_confirmed & ~is_recent, is_high))
         for likeness, floor, tracks, boxes in stages:
-            rows = np.flatnonzero(tracks & is_open_track)
-            columns = np.flatnonzero(boxes & is_open_box)
+            rows = (tracks & is_open_track).nonzero()[0]
+            columns = (boxes & is_open_box).nonzero()[0]
             if not len(rows) or not len(columns):
                 continue
             if callable(likeness):
                 open_pairs = likeness(detections, rows, columns)
             else:
-                open_pairs = likeness[np.ix_(rows, columns)]
+                open_pairs = likeness[rows[:, None], columns]
             row, column = assign(open_pairs, floor)
             is_open_track[rows[row]] = False
             is_open_box[columns[column]] = False

@@ -107,9 +107,11 @@ def drop_guards(model: Any) -> None:
     """Take out the guards of `guard_concats` behind which nothing was quantised, in place.
 
     They cost memory and time: without its guard a Concat is no step at all on OpenVINO, and the
-    first two steps of YOLOX are one.
+    first two steps of YOLOX are one. A guard in front of a tensor that is centred and then
+    quantised stays: without it yolox-nano lost 11 points of mAP there.
     """
     quantised = {node.input[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+    quantised |= {node.input[0] for node in model.graph.node if node.output[0] in quantised}
     idle = {
         node.input[0]: node.output[0]
         for node in model.graph.node

@@ -2,7 +2,8 @@
 
 First our whole path in float against the authors' own preprocessing done plainly with OpenCV; then
 each engine in each of its precisions, and each file given with `--int8 NAME=FILE` (of several,
-`NAME:WORDS=FILE`), against our float. Nothing is held against a limit here; `pytest -m bench tests/unit/workbench/test_reference_map.py` does that.
+`NAME:WORDS=FILE`), against our float. Nothing is held against a limit here;
+`pytest -m bench tests/unit/workbench/test_reference_map.py` does that.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ third and sixth of 30, every and every third of 14), and the rendered street as 
 at 8, thinned to 4 and 2.7. HOTA, IDF1 and MOTA by TrackEval, protocol in `tests/bench/mot.py`.
 Rows of one rate can be compared; fewer frames are another task.
 
+All trackers take turns at each frame, so that what else the machine does disturbs all alike.
+
 `--ablation` takes one idea of ours out at a time. So that chance does not decide, it scores three
 replicas at each rate: other phases when thinning, 2 % of the boxes dropped at full rate. `--hours`
 runs simulated traffic and prints what a frame costs and how large the tracker is, by the hour.
@@ -20,11 +22,12 @@ import json
 import pickle
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeAlias
 from unittest.mock import patch
 
@@ -35,6 +38,7 @@ from edge.detections import Boxes, Detections, Floats, Ids, Ints, ModelRef
 from edge.detectors._coco import COCO80
 from edge.frame import Stamp
 from edge.geometry import iou
+from edge.site.bench import describe
 from edge.trackers import _kalman, bytetrack
 from tests.bench.mot import PEDESTRIAN, Clip, Score, score
 from tests.conftest import REPOSITORY, shared_folder
@@ -144,61 +148,83 @@ def street() -> list[Picture]:
 
 
 def tracked(
-    pictures: Sequence[Picture], make: Make, rate: float, replica: int = 0, step: int = 1
-) -> tuple[Clip, float]:
-    """Run one tracker over one sequence.
+    pictures: Sequence[Picture],
+    trackers: Mapping[str, Make],
+    rate: float,
+    replica: int = 0,
+    step: int = 1,
+) -> dict[str, tuple[Clip, list[float]]]:
+    """Run some trackers over one sequence, in turns at each frame: what disturbs, disturbs all.
 
     Args:
         pictures: The sequence.
-        make: The tracker.
+        trackers: By name.
         rate: Frames a second of the sequence.
         replica: 0 is the sequence itself; others begin later or miss some boxes.
         step: Every how many frames one is taken.
 
     Returns:
-        Truth and tracks, and the processor seconds it took.
+        For each tracker truth and tracks, and the processor seconds of each frame.
     """
-    update, clip, seconds = make(rate / step), Clip(), 0.0
+    updates = {name: make(rate / step) for name, make in trackers.items()}
+    found: dict[str, tuple[Clip, list[float]]] = {name: (Clip(), []) for name in trackers}
     random = np.random.default_rng(replica)
     for picture in pictures[replica % step :: step]:
         detections = picture.detections
         if replica and step == 1:
             detections = detections[random.random(len(detections)) >= 0.02]
-        began = time.thread_time()
-        ids, boxes = update(detections)
-        seconds += time.thread_time() - began
-        clip.n_frames += 1
-        for track, (left, top, right, bottom) in zip(ids, boxes.astype(float), strict=True):
-            clip.found.append((clip.n_frames, track, left, top, right - left, bottom - top))
-        clip.truth += [(clip.n_frames, *row) for row in picture.truth]
-    return clip, seconds
+        for name, update in updates.items():
+            clip, seconds = found[name]
+            began = time.thread_time()
+            ids, boxes = update(detections)
+            seconds.append(time.thread_time() - began)
+            clip.n_frames += 1
+            for track, (left, top, right, bottom) in zip(ids, boxes.astype(float), strict=True):
+                clip.found.append((clip.n_frames, track, left, top, right - left, bottom - top))
+            clip.truth += [(clip.n_frames, *row) for row in picture.truth]
+    return found
 
 
-def on_mot17(make: Make, fps: float | None, replica: int = 0) -> tuple[Score, float]:
-    """Score and milliseconds a frame over the three sequences together."""
-    clips, seconds = {}, 0.0
-    for name, (rate, _) in SEQUENCES.items():
+def on_mot17(
+    trackers: Mapping[str, Make], fps: float | None, replica: int = 0
+) -> dict[str, tuple[Score, float]]:
+    """Score and mean milliseconds a frame of each tracker over the three sequences together."""
+    clips: dict[str, dict[str, Clip]] = {name: {} for name in trackers}
+    seconds: dict[str, list[float]] = {name: [] for name in trackers}
+    for sequence, (rate, _) in SEQUENCES.items():
         step = 1 if fps is None else max(1, round(rate / fps))
-        clips[name], taken = tracked(mot17(name), make, rate, replica, step)
-        seconds += taken
-    return score(clips), 1e3 * seconds / sum(clip.n_frames for clip in clips.values())
+        for name, (clip, taken) in tracked(mot17(sequence), trackers, rate, replica, step).items():
+            clips[name][sequence] = clip
+            seconds[name] += taken
+    return {name: (score(clips[name]), 1e3 * float(np.mean(seconds[name]))) for name in trackers}
 
 
-def comparison(trackers: dict[str, Make]) -> None:
+def comparison(trackers: Mapping[str, Make]) -> list[dict[str, object]]:
     """Each tracker at each rate."""
+    rows: list[dict[str, object]] = []
     _head("MOT17", "fps", "HOTA", "DetA", "AssA", "IDF1", "MOTA", "02", "05", "09", "ms a frame")
-    for name, make in trackers.items():
-        for fps in (None, 10, 5):
-            found, ms = on_mot17(make, fps)
+    on_mot17(trackers, 5)  # what is imported at the first frame is nobody's time
+    for fps in (None, 10, 5):
+        for name, (found, ms) in on_mot17(trackers, fps).items():
             _row(name, fps or "all", *_figures(found), *found.each.values(), f"{ms:.2f}")
+            rows.append(_kept("MOT17", name, fps or "all", found) | {"ms a frame": round(ms, 3)})
     _head("street, YOLOX-Nano", "fps", "HOTA", "DetA", "AssA", "IDF1", "MOTA")
-    for name, make in trackers.items():
-        for step in (1, 2, 3):
-            clip, _ = tracked(street(), make, 8, step=step)
-            _row(name, f"{8 / step:.2g}", *_figures(score({"street": clip})))
+    for step in (1, 2, 3):
+        for name, (clip, _) in tracked(street(), trackers, 8, step=step).items():
+            found = score({"street": clip})
+            _row(name, f"{8 / step:.2g}", *_figures(found))
+            rows.append(_kept("street", name, f"{8 / step:.2g}", found))
+    return rows
 
 
-def ablation() -> None:
+def _kept(on: str, name: str, fps: object, found: Score) -> dict[str, object]:
+    """A row as it is kept."""
+    figures = zip(("HOTA", "DetA", "AssA", "IDF1", "MOTA"), _figures(found), strict=True)
+    kept: dict[str, object] = {"on": on, "tracker": name, "fps": fps}
+    return kept | {key: round(value, 1) for key, value in figures}
+
+
+def ablation() -> list[dict[str, object]]:
     """Ours, and ours without one idea, mean HOTA of three replicas."""
     plain = patch.object(bytetrack, "fit", lambda *boxes: (iou(*boxes), iou(*boxes)))
     wide = [
@@ -223,25 +249,30 @@ def ablation() -> None:
     }
     _head("mean of three", "all", "02", "05", "09", "10", "02", "05", "09", "5", "02", "05", "09",
           "street 8", "4", "2.7")  # fmt: skip
+    rows: list[dict[str, object]] = []
+    mine = {"ours": ours}
     for name, patches in cases.items():
         figures: list[float] = []
         with ExitStack() as stack:
             for one in patches:
                 stack.enter_context(one)
             for fps in (None, 10, 5):
-                found = [on_mot17(ours, fps, replica)[0] for replica in range(3)]
+                found = [on_mot17(mine, fps, replica)["ours"][0] for replica in range(3)]
                 each = [[one.hota, *one.each.values()] for one in found]
                 figures += np.mean(each, axis=0).tolist()
             for step in (1, 2, 3):
-                clips = [tracked(street(), ours, 8, replica, step)[0] for replica in range(3)]
+                clips = [tracked(street(), mine, 8, r, step)["ours"][0] for r in range(3)]
                 figures.append(float(np.mean([score({"street": clip}).hota for clip in clips])))
         _row(name, *(f"{figure:.1f}" for figure in figures))
+        rows.append({"case": name, "mean HOTA": [round(figure, 1) for figure in figures]})
+    return rows
 
 
-def endurance(hours: int) -> None:
+def endurance(hours: int) -> list[dict[str, object]]:
     """What a frame costs in each hour of a busy street, and how large the tracker is after it."""
     tracker = bytetrack.Options().build()
     _head("hour", "ms a frame", "tracker, bytes", "tracks so far")
+    rows: list[dict[str, object]] = []
     taken: list[float] = []
     n_tracks = 0
     for index, detections in enumerate(traffic(hours * 3600, fps=8, n_objects=30), 1):
@@ -250,13 +281,12 @@ def endurance(hours: int) -> None:
         taken.append(time.thread_time() - began)
         n_tracks = max(n_tracks, int(tracks.track_id.max(initial=0)))
         if index % (8 * 3600) == 0:
-            _row(
-                index // (8 * 3600),
-                f"{1e3 * float(np.median(taken)):.3f}",
-                len(pickle.dumps(tracker)),
-                n_tracks,
-            )
+            hour, size = index // (8 * 3600), len(pickle.dumps(tracker))
+            ms = round(1e3 * float(np.median(taken)), 3)
+            _row(hour, f"{ms:.3f}", size, n_tracks)
+            rows.append({"hour": hour, "ms a frame": ms, "bytes": size, "tracks so far": n_tracks})
             taken.clear()
+    return rows
 
 
 def traffic(seconds: float, *, fps: float, n_objects: int) -> Iterator[Detections]:
@@ -331,9 +361,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.tracking", description=__doc__)
     parser.add_argument("--ablation", action="store_true", help="one idea less at a time")
     parser.add_argument("--hours", type=int, default=0, help="of simulated traffic, and no scores")
+    parser.add_argument("--out", type=Path, help="keep the figures here, as JSON; others stay")
     args = parser.parse_args()
     if args.hours:
-        endurance(args.hours)
+        _keep(args.out, "endurance", endurance(args.hours))
         return 0
     if shared_folder() is None:
         print("no shared material: set EDGE_SHARED", file=sys.stderr)
@@ -345,16 +376,26 @@ def main() -> int:
         print(f"{missing}: pip install trackeval==1.3.0 trackers==2.6.1", file=sys.stderr)
         return 3
     if args.ablation:
-        ablation()
+        _keep(args.out, "ablation", ablation())
         return 0
-    comparison(
+    found = comparison(
         {
             "ours": ours,
             "roboflow ByteTrack": roboflow(trackers.ByteTrackTracker),
             "roboflow OC-SORT": roboflow(trackers.OCSORTTracker),
         }
     )
+    _keep(args.out, "comparison", found)
     return 0
+
+
+def _keep(path: Path | None, key: str, rows: list[dict[str, object]]) -> None:
+    """Write figures into a file, beside others that are in it."""
+    if path is None:
+        return
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    kept |= {"machine": describe(), key: rows}
+    path.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import STREET, Box
 from tests.servers import eventually
 
-pytestmark = [pytest.mark.network, pytest.mark.slow]
+pytestmark = [pytest.mark.alone, pytest.mark.network, pytest.mark.slow]
 
 GROUND = [(0.05, 0.60), (0.95, 0.60), (0.95, 0.97), (0.05, 0.97)]
 

@@ -14,7 +14,7 @@ from edge.rules import RuleOptions
 from tests.browser.conftest import PICTURES, Box
 from tests.browser.test_drawing import open_camera, tap
 
-pytestmark = [pytest.mark.network, pytest.mark.slow]
+pytestmark = [pytest.mark.alone, pytest.mark.network, pytest.mark.slow]
 
 USABLE_MS = 1000.0
 CONTROLS = {

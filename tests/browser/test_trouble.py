@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import PASSWORD, STREET, Box
 from tests.browser.test_drawing import open_camera
 
-pytestmark = [pytest.mark.network, pytest.mark.slow]
+pytestmark = [pytest.mark.alone, pytest.mark.network, pytest.mark.slow]
 
 
 def test_a_file_broken_by_hand_is_shown_at_its_line(box: Box, page: Page) -> None:

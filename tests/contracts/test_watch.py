@@ -20,7 +20,7 @@ from paho.mqtt import publish
 
 from edge.demo.broker import DemoBroker
 from edge.event import Event
-from edge.message import compose, encode
+from edge.message import compose
 from edge.uuid7 import unix_ms, uuid7
 from tests.contracts.test_sinks import at, is_sent, publishing
 from tests.servers import Certificates, Mosquitto, certificates, eventually, free_port, mosquitto
@@ -89,9 +89,9 @@ def send(port: int, events: Sequence[tuple[int, Event]], ids: int = 0) -> None:
     messages: list[Any] = []
     for seq, event in events:
         id_ = uuid7(unix_ms(AT) + seq, bytes([ids] * 10))
-        message = compose(event, ORIGIN, id=id_, seq=seq, incident=id_)
+        _, payload = compose(event, ORIGIN, id=id_, seq=seq, incident=id_)
         topic = f"{NODE}/camera/{event.camera}/event/{event.kind}"
-        messages.append((topic, encode(message), 1, False))
+        messages.append((topic, payload, 1, False))
     publish.multiple(messages, "127.0.0.1", port)
 
 

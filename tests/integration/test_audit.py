@@ -21,7 +21,7 @@ from tests.integration.test_chain import Appliance, walk
 from tests.integration.test_commands import NODE, REPLIES, Room, _configure
 from tests.servers import eventually, mosquitto
 
-pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.alone, pytest.mark.network, pytest.mark.slow, pytest.mark.timeout(120)]
 
 
 def publish(room: Room, topic: str, payload: bytes) -> bytes:

@@ -31,7 +31,7 @@ from edge.message import event_schema
 from tests.rtsp_camera import RtspCamera
 from tests.servers import Mosquitto, eventually, mosquitto
 
-pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.alone, pytest.mark.network, pytest.mark.slow, pytest.mark.timeout(300)]
 
 USER, PASSWORD = "viewer", "s3cr3t-of-the-camera"
 LOOP_S = 9.0

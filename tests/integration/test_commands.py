@@ -28,7 +28,7 @@ from edge.commands import VERBS
 from tests.integration.test_chain import Appliance, walk
 from tests.servers import eventually, mosquitto
 
-pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.alone, pytest.mark.network, pytest.mark.slow, pytest.mark.timeout(300)]
 
 _log = logging.getLogger(__name__)
 

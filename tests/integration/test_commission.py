@@ -21,7 +21,7 @@ from tests.integration.test_chain import PASSWORD, USER, Appliance, configuratio
 from tests.rtsp_camera import RtspCamera
 from tests.servers import Mosquitto, eventually, listening, mosquitto
 
-pytestmark = [pytest.mark.network, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.alone, pytest.mark.network, pytest.mark.timeout(180)]
 
 MORE = """\
   - {name: nobody, kind: line_crossing, line: sky}

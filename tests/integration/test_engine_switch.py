@@ -22,7 +22,7 @@ from tests.servers import Listener, eventually, listening, mosquitto
 from tests.unit.detectors.blob_model import film, write_blob_model
 from tests.unit.detectors.on_host import NVIDIA_ON_HOST
 
-pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.alone, pytest.mark.network, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def configuration(folder: Path, port: int) -> Path:

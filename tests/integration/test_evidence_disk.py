@@ -16,7 +16,7 @@ from tests.soak.box import Box
 from tests.unit.evidence.sidecar_builder import event_id, keep
 from tests.unit.sinks.test_outbox_disk import as_root, fill_up, mounted
 
-pytestmark = [pytest.mark.network, pytest.mark.slow]
+pytestmark = [pytest.mark.alone, pytest.mark.network, pytest.mark.slow]
 
 MIB = 2**20
 

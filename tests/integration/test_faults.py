@@ -28,7 +28,7 @@ from tests.soak.box import Box, Source, configuration
 from tests.soak.film import Film
 from tests.soak.room import ControlRoom, is_watching
 
-pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.alone, pytest.mark.network, pytest.mark.slow, pytest.mark.timeout(120)]
 
 FILM = Film(size_wh=(320, 180), fps=10, loop_s=5, walk_s=3.0, gop_s=1)
 STALL_MARGIN_S = 3.0

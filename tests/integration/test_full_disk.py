@@ -16,7 +16,7 @@ from tests.servers import Listener, eventually, listening, mosquitto
 from tests.soak.box import Box
 from tests.unit.sinks.test_outbox_disk import as_root, fill_up, mounted
 
-pytestmark = [pytest.mark.network, pytest.mark.slow]
+pytestmark = [pytest.mark.alone, pytest.mark.network, pytest.mark.slow]
 
 
 def configured(folder: Path, port: int) -> Path:

@@ -18,7 +18,7 @@ from tests.integration.test_commands import Room, _configure
 from tests.servers import eventually, mosquitto
 from tests.unit.admission.policies import keys, policy_as_data, write_policy
 
-pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.alone, pytest.mark.network, pytest.mark.slow, pytest.mark.timeout(120)]
 
 GOVERNED = "cameras.yard.rules.across.cool_down_seconds"
 

@@ -20,7 +20,7 @@ from tests.clips import encode
 from tests.servers import eventually, free_port
 from tests.unit.detectors.tiny_model import write_model
 
-pytestmark = [pytest.mark.network, pytest.mark.slow]
+pytestmark = [pytest.mark.alone, pytest.mark.network, pytest.mark.slow]
 
 WATCHDOG_S = 2.0
 

@@ -11,6 +11,7 @@ from tests.soak.network import why_not
 from tests.soak.outage import FAULTS, Fault, run
 
 pytestmark = [
+    pytest.mark.alone,
     pytest.mark.network,
     pytest.mark.skipif(bool(why_not()), reason=why_not()),
     pytest.mark.skipif(MOSQUITTO is None, reason="run: apt-get install mosquitto"),

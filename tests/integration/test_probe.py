@@ -52,6 +52,14 @@ def test_long_gops_are_a_reason_for_advice(tmp_path: Path) -> None:
     assert any("every 1 to 2 s" in words for words in seldom["advice"])
 
 
+@pytest.mark.parametrize("which", [(), ("a.mp4", "--camera", "gate"), ("--camera", "gate")])
+def test_an_address_or_a_configured_camera_is_asked_for(which: tuple[str, ...]) -> None:
+    """One of them, and for a camera the folder it stands in."""
+    done = edge("probe", *which)
+    assert done.returncode == 2
+    assert "--camera" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("url", "expected", "status"),
     [

@@ -104,7 +104,7 @@ def square(
         places += [places[k] + apart for k, apart in beside]
         # A car that left comes again after a while, as another.
         lap, along = np.divmod(offset + pace * now, 60.0)
-        places += list(zip(along - 30.0, lanes, strict=True))
+        places += list(np.column_stack([along - 30.0, lanes]))
         who = np.arange(1, n + 1)
         who[view.n_people :] += 1000 * (1 + lap.astype(int))
         yield _seen(view, rng, now, _Actors(np.array(places), wide, high, who))
@@ -192,7 +192,7 @@ def _seen(
     half_px = _projected(view.camera, side, np.zeros(len(places)))[:, 0] - feet[:, 0]
     boxes = np.column_stack([feet[:, 0] - half_px, heads[:, 1], feet[:, 0] + half_px, feet[:, 1]])
     shown = np.clip(boxes, 0, [width, height, width, height])
-    is_in = ((shown[:, 2:] - shown[:, :2]) > 8).all(axis=1)
+    is_in = np.all((shown[:, 2:] - shown[:, :2]) > 8, axis=1)
     order = np.argsort(places[:, 1])  # the nearest first
     rows, given, sure = [], [], []
     for k, row in enumerate(order):
@@ -233,7 +233,7 @@ def _covered(box: _F, nearer: _F) -> tuple[float, _F]:
     slim = 0.1 * (nearer[:, 2] - nearer[:, 0])
     covers_x = (x >= (nearer[:, 0] + slim)[:, None]) & (x <= (nearer[:, 2] - slim)[:, None])
     covers_y = (y >= nearer[:, 1, None]) & (y <= nearer[:, 3, None])
-    is_open = ~(covers_x[:, None, :] & covers_y[:, :, None]).any(axis=0)
+    is_open = ~np.any(covers_x[:, None, :] & covers_y[:, :, None], axis=0)
     if not is_open.any():
         return 1.0, box
     ys, xs = np.nonzero(is_open.any(axis=1))[0], np.nonzero(is_open.any(axis=0))[0]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import numpy as np
+import pytest
 
-from edge.annotate import FLASH_S, ORANGE, SKY, VERMILION, YELLOW, Annotator, Image
+from edge.annotate import FLASH_S, ORANGE, SKY, VERMILION, YELLOW, Annotator, Image, bgr
 from edge.detections import ModelRef
 from edge.event import Event, Phase, Sighting
-from edge.frame import Frame, Stamp
+from edge.frame import Colour, Frame, Stamp
 from edge.pipeline import Step
 from edge.rules import Scene
 from edge.tracks import Tracks
+from tests.unit.coloured import RGB, seen_as
 
 AT = datetime(2026, 1, 1, tzinfo=timezone.utc)
 ZONE = ((0.6, 0.2), (0.9, 0.2), (0.9, 0.8), (0.6, 0.8))
@@ -70,3 +72,15 @@ def test_a_zone_is_tinted_while_an_incident_is_open() -> None:
     assert colour(lasting, ON_EDGE) == ORANGE
     assert colour(lasting, IN_ZONE) != plain
     assert colour(annotator.draw(step(61.0, event("end", "yard"))), IN_ZONE) == plain
+
+
+@pytest.mark.parametrize("is_full_range", [False, True], ids=["limited", "full"])
+@pytest.mark.parametrize("matrix", ["bt601", "bt709"])
+@pytest.mark.parametrize("rgb", RGB)
+def test_colours_are_the_camera_s(
+    rgb: tuple[int, int, int], matrix: str, is_full_range: bool
+) -> None:
+    """As in its snapshots; an odd size loses its last row and column."""
+    image = bgr(seen_as(rgb, Colour(matrix, is_full_range), (67, 35)))
+    assert image.shape == (34, 66, 3)
+    assert np.abs(image.astype(int) - rgb[::-1]).max() <= 5

@@ -18,7 +18,7 @@ from edge.decoders.software import Options as Software
 from edge.detections import Boxes
 from edge.detectors import DetectorOptions, Models, open_engine
 from edge.detectors.motion import Options as Motion
-from edge.errors import EdgeError, SourceLost
+from edge.errors import EdgeError, EvidenceUnmade, SourceLost
 from edge.evidence.policy import Policy
 from edge.frame import Frame
 from edge.masks import Masks
@@ -42,28 +42,41 @@ def sheets(config: Config, models: Models) -> list[Sheet]:
     return [_sheet(config, camera, models) for camera in cameras]
 
 
+def shown(config: Config, options: Camera, models: Models) -> tuple[Frame, str]:
+    """What a camera sees now, as far as its policy lets it be shown.
+
+    Returns:
+        The picture, masks black and people pixelated; and in words what was done about people.
+
+    Raises:
+        EvidenceUnmade: Its policy is `metadata_only`.
+        SourceError: It cannot be opened, breaks off, or shows none.
+        EdgeError: Nothing here can look for people in it.
+    """
+    policy: Policy = (config.appliance.storage.evidence or Policy()).changed(options.evidence)
+    if policy.metadata_only:
+        raise EvidenceUnmade("its policy is metadata_only")
+    if policy.redaction == "none":
+        return _frames(options, 1)[-1], "nothing hidden, as its policy says"
+    detector = config.appliance.detectors[options.analyse.detector]
+    frames, boxes, is_sure = _people(_frames(options, MOTION_FRAMES), detector, models)
+    hidden = f"{policy.redaction} of people pixelated, as far as its detector finds them"
+    if not is_sure:
+        hidden += "; it is the motion detector, which finds nobody who stands still"
+    return redacted(frames[-1], boxes, policy.redaction), hidden
+
+
 def _sheet(config: Config, options: Camera, models: Models) -> Sheet:
     shapes = tuple(Shape(*one) for one in detail(options))
-    policy: Policy = (config.appliance.storage.evidence or Policy()).changed(options.evidence)
     said = (options.camera, options.name)
     rest = (shapes, tuple(options.masks))
-    if policy.metadata_only:
-        return Sheet(*said, "no picture: its policy is metadata_only", b"", "", *rest)
-    detector = config.appliance.detectors[options.analyse.detector]
     try:
-        frames = _frames(options, 1 if policy.redaction == "none" else MOTION_FRAMES)
-        boxes, hidden = NOBODY, "nothing hidden, as its policy says"
-        if policy.redaction != "none":
-            frames, boxes, is_sure = _people(frames, detector, models)
-            hidden = f"{policy.redaction} of people pixelated, as far as its detector finds them"
-            if not is_sure:
-                hidden += "; it is the motion detector, which finds nobody who stands still"
+        frame, hidden = shown(config, options, models)
     except EdgeError as exc:
         return Sheet(*said, f"no picture: {exc}", b"", "", *rest)
-    shown = redacted(frames[-1], boxes, policy.redaction)
-    width, height = shown.size_wh
+    width, height = frame.size_wh
     found = f"{options.source.address}, {width}x{height}"
-    return Sheet(*said, found, _drawn(shown, options), hidden, *rest)
+    return Sheet(*said, found, _drawn(frame, options), hidden, *rest)
 
 
 def _people(

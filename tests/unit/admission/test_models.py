@@ -10,6 +10,8 @@ import pytest
 
 from edge.admission import Candidate, refusal
 from edge.detectors import Card
+from edge.detectors._card import read_card
+from edge.detectors._weights import SHIPPED as FOLDER
 from tests.unit.admission.policies import TODAY, policy
 
 BOTH = frozenset({"analytics", "ethics"})
@@ -112,3 +114,31 @@ def test_a_laboratory_admits_everything() -> None:
     """It is what it is for; its messages say so."""
     trial = policy(profile="laboratory", licences=[], models={}, thresholds=[])
     assert refusal(trial, frozenset(), SEEN, TODAY) == ""
+
+
+SHIPPED = [read_card(path) for path in sorted(FOLDER.glob("*/card.yaml"))]
+UNMEASURED = [card for card in SHIPPED if not card.measured]
+
+
+@pytest.mark.parametrize("card", UNMEASURED, ids=lambda card: card.name)
+@pytest.mark.parametrize(
+    ("kind", "precision"), [("onnx", "fp32"), ("openvino", "f32"), ("tensorrt", "fp16")]
+)
+def test_a_shipped_model_nobody_measured_is_refused(card: Card, kind: str, precision: str) -> None:
+    """Its published accuracy is of other pictures and another program: it admits no engine."""
+    sha256 = card.weights[0].sha256 if card.weights else SHA
+    seen = Candidate("street", 0.35, card, sha256, kind, precision)
+    admitted = policy(models={card.name: {"use": "Tests"}}, licences=[card.licence.spdx])
+    assert card.accuracy
+    assert refusal(admitted, BOTH, seen, TODAY) == (
+        f"no accuracy was measured for {sha256[:8]} in '{seen.engine}' (for this file: none); "
+        f"run `edge model eval {card.name} --engine {kind}"
+        + (f" --precision {precision}" if kind != "onnx" else "")
+        + "` and put the record on the card"
+    )
+
+
+def test_of_the_shipped_models_two_were_measured() -> None:
+    """Those whose weights were at hand; the cards of the others say so (test_card.py)."""
+    measured = {card.name for card in SHIPPED if card.measured}
+    assert measured == {"yolox-nano", "deimv2-femto"}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.audit import AuditLog, read, verify
+from edge.audit import AuditLog, _log, read, verify
 from edge.errors import AuditError
 from tests.unit.audit.small_log import ORIGIN
 
@@ -73,6 +73,28 @@ def test_kill_9_at_any_instant_loses_no_record_that_was_acknowledged(tmp_path: P
     n_events = sum(record.kind == "event" for record in read(tmp_path))
     assert acknowledged <= n_events <= acknowledged + 6
     assert verify(tmp_path).is_sound
+
+
+def test_a_head_is_signed_after_256_records_or_five_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So much, and no more, is under no signature."""
+    assert (_log.HEAD_RECORDS, _log.HEAD_S) == (256, 300.0)
+    log = AuditLog(tmp_path, ORIGIN)
+    for _ in range(255):
+        log.append("login", {})
+    assert log.attend() is None
+    log.append("login", {})
+    head = log.attend()
+    assert head is not None
+    assert head.size == 256
+    log.append("login", {})
+    assert log.attend() is None
+    monkeypatch.setattr(_log, "HEAD_S", 0.0)  # five minutes are over
+    head = log.attend()
+    assert head is not None
+    assert head.size == 257
+    log.close()
 
 
 @pytest.mark.parametrize("cut", [1, 30, 120])

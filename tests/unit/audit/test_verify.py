@@ -206,6 +206,48 @@ def test_random_edits_of_a_large_log_are_all_found(
     assert verify(folder, processes=2).is_sound
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_random_edits_of_a_very_large_log_are_found_and_named(tmp_path: Path) -> None:
+    """70 000 records in two files, read by two processes: the first bad record is named."""
+    folder = tmp_path / "audit"
+    log = AuditLog(folder, ORIGIN)
+    for seq in range(70_000):
+        log.append("event", {"seq": seq, "camera": "gate", "message_sha256": f"{seq:064x}"})
+        if seq % 1000 == 0:
+            log.attend(is_last=True)
+    log.close()
+    files = sorted(folder.glob("records-*.jsonl"))
+    assert len(files) == 2
+    chosen = random.Random(3)
+    for n in range(16):
+        file = files[n % 2]
+        whole = file.read_bytes()
+        lines = whole.splitlines(keepends=True)
+        first = int(file.stem.rpartition("-")[2])
+        k = chosen.randrange(len(lines) - 2)
+        edit = ("flip", "remove", "double", "exchange")[n // 2 % 4]
+        if edit == "flip":
+            place = chosen.randrange(len(lines[k]) - 1)
+            wrong = lines[k][place] ^ 1 << chosen.randrange(8)
+            changed = lines[k][:place] + bytes([wrong]) + lines[k][place + 1 :]
+            lines[k : k + 1] = [changed]
+        elif edit == "remove":
+            del lines[k]
+        elif edit == "double":
+            lines.insert(k, lines[k])
+            k += 1
+        else:
+            other = chosen.randrange(k + 1, len(lines))
+            lines[k], lines[other] = lines[other], lines[k]
+        file.write_bytes(b"".join(lines))
+        findings = verify(folder, processes=2).findings
+        assert findings, f"{edit} {file.name} {k}"
+        assert findings[0].n == first + k, f"{edit} {file.name}: {findings[0]}"
+        file.write_bytes(whole)
+    assert verify(folder, processes=2).is_sound
+
+
 def test_a_record_that_was_changed_and_hashed_anew_is_found_by_the_head(small: Path) -> None:
     """Who can write records and tree cannot sign."""
     lines = (small / RECORDS).read_bytes().splitlines(keepends=True)

@@ -22,7 +22,7 @@ from edge.evidence.sidecar import Sidecar, read
 from edge.evidence.witness import Witness
 from edge.frame import Frame, Stamp
 from edge.masks import Masks
-from edge.message import EventMessage, Evidence, Origin, compose, encode
+from edge.message import EventMessage, Evidence, Origin, compose
 from edge.options import Point
 from edge.packet import Packet, Stream
 from edge.pipeline import Step
@@ -138,7 +138,7 @@ def sent(event: Event, incident: str = "") -> bytes:
     """The event as the outbox would have stored it."""
     number = next(_numbers)
     name = uuid7(unix_ms(event.at), number.to_bytes(10, "big"))
-    return encode(compose(event, ORIGIN, id=name, seq=number, incident=incident or name))
+    return compose(event, ORIGIN, id=name, seq=number, incident=incident or name)[1]
 
 
 def a_step(

@@ -128,7 +128,7 @@ PICTURES_LEAVE = {
     "evidence/_mp4.py": "clips: never of a camera with masks, by default",
     "site/commission/pictures.py": "the commissioning report: masked and redacted",
     "cli/replay.py": "a recording that the caller has, its camera's masks applied",
-    "cli/probe.py": "an address that the caller has; no camera, so no masks",
+    "cli/probe.py": "an address that the caller has; of a configured camera masked and redacted",
     "demo/street.py": "a street that is drawn",
 }
 CODERS = re.compile(
@@ -140,7 +140,14 @@ CODERS = re.compile(
 def test_no_other_place_lets_a_picture_out() -> None:
     """Page, trial, calibration, support bundle and whatever comes: a new one is tested here."""
     edge = Path(edge_package.__file__).parent
-    here = {"jpeg.py", "snapshot.py", "evidence/snapshot.py", "site/film.py", "evidence/clip.py"}
+    here = {
+        "annotate.py",
+        "jpeg.py",
+        "snapshot.py",
+        "evidence/snapshot.py",
+        "site/film.py",
+        "evidence/clip.py",
+    }
     found = {
         str(file.relative_to(edge))
         for file in edge.rglob("*.py")
@@ -182,6 +189,21 @@ def test_no_masked_pixel_reaches_a_replay_s_video_or_the_commissioning_report(
     assert_nothing_shows(_read(sheet.picture)[40:150, 16:], tolerance=16)  # its edge is drawn
     (sheet,) = sheets(load(configured(tmp_path / "none", clip, metadata_only=True)), Models(()))
     assert sheet.picture == b""
+
+
+def test_no_masked_pixel_reaches_the_snapshot_of_a_probed_camera(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a camera in the configuration; by `metadata_only` there is no picture, and it is said."""
+    clip, file = encode(tmp_path / "a.mp4", n_frames=30), tmp_path / "picture.jpg"
+    folder = configured(tmp_path / "config", clip)
+    order = ["probe", "--camera", "gate", "--seconds", "1", "--snapshot", str(file), "--config"]
+    assert main([*order, str(folder)]) == 0
+    assert_nothing_shows(_read(file.read_bytes()), tolerance=8)
+    file.unlink()
+    assert main([*order, str(configured(tmp_path / "none", clip, metadata_only=True))]) == 1
+    assert "metadata_only" in capsys.readouterr().err
+    assert not file.exists()
 
 
 def test_no_masked_pixel_reaches_snapshots(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ DISARMED = replace(condition("rule_disarmed", "begin", LOST_AT, ""), rule="yard-
 
 
 def message(event: Event, **changes: Any) -> EventMessage:
-    return compose(event, ORIGIN, **{"id": ID, "seq": 48213, "incident": ID, **changes})
+    return compose(event, ORIGIN, **{"id": ID, "seq": 48213, "incident": ID, **changes})[0]
 
 
 MESSAGES: dict[str, Message] = {
@@ -78,7 +78,7 @@ MESSAGES: dict[str, Message] = {
     ),
     "line_crossed_laboratory": compose(
         crossing(), replace(ORIGIN, profile="laboratory"), id=ID, seq=48213, incident=ID
-    ),
+    )[0],
     "about_governed": About(
         site="westminster",
         node="cabinet-017",

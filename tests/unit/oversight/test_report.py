@@ -145,8 +145,8 @@ def test_no_number_rests_on_a_record_it_does_not_name() -> None:
     """
     log = month_log()
     whole = figures(log)
-    for at, record in enumerate(log):
-        less = figures([*log[:at], *log[at + 1 :]])
+    for n, record in enumerate(log):
+        less = figures([*log[:n], *log[n + 1 :]])
         for place, figure in whole.items():
             now = less.get(place)
             is_other = now is None or (now.value, now.shown) != (figure.value, figure.shown)
@@ -170,6 +170,23 @@ def test_a_breach_of_a_few_reviews_is_said_to_the_public_without_them() -> None:
     (committee,) = plain(told["committee"])["tables"]["referrals"]["rows"]
     assert committee["figure"]["value"] == 1.0
     assert committee["figure"]["records"] == [[1, 1], [3, 10]]
+
+
+def test_of_several_reviews_the_newest_judgement_counts() -> None:
+    """Not the one that came last: a desk may have been away, and the broker delivers late."""
+    log = Log()
+    log.say(at(1), "start", {"config": "ab" * 32})
+    log.say(at(1), "rule.armed", ARMED)
+    event = log.event(at(2), 1)
+    for day, verdict in ((4, "false"), (3, "true"), (4, "unclear")):
+        judged = f"{at(day):%Y-%m-%dT%H:%M:%S.000Z}"
+        log.say(at(5), "review", {"event": event, "verdict": verdict, "at": judged, "who": "Op"})
+    for n, outcome in ((5, "unclear"), (4, "false")):
+        told = plain(
+            reports(log.records[: n + 1], "2026-11", "a/b/audit", "edge", "-")["committee"]
+        )
+        (row,) = told["tables"]["alerts"]["rows"]
+        assert row[outcome] == {"value": 1, "records": [[2, 3]] if n == 4 else [[2, 2], [5, 5]]}
 
 
 def test_an_evaluation_s_groups_are_in_the_report() -> None:

@@ -270,6 +270,18 @@ def test_numbers_go_on_without_the_database(tmp_path: Path, what: str) -> None:
     outbox.close()
 
 
+def test_a_kill_before_the_very_first_event_is_no_loss(tmp_path: Path) -> None:
+    """The mark was raised for number 1, which was never committed: nothing is gone, no gap."""
+    file = tmp_path / "outbox.db"
+    Outbox(file, reserve_bytes=0).close()
+    (tmp_path / "outbox.seq").write_bytes(b"%020d\n%020d\n" % (1000, 0))
+    outbox = Outbox(file, reserve_bytes=0)
+    assert outbox.trouble == ""
+    (stored,) = outbox.append(crossing(), ORIGIN)
+    assert stored.seq == 1
+    outbox.close()
+
+
 def test_second_process_is_refused_in_words(tmp_path: Path) -> None:
     """Two daemons on one outbox would use numbers twice."""
     outbox = opened(tmp_path)

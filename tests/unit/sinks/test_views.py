@@ -32,7 +32,7 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "views"
 def told(event: Event, n: int, incident: int | None = None) -> EventMessage:
     ids = [uuid7(unix_ms(AT), bytes([number] * 10)) for number in range(20)]
     begun = ids[n if incident is None else incident]
-    return compose(event, ORIGIN, id=ids[n], seq=n, incident=begun)
+    return compose(event, ORIGIN, id=ids[n], seq=n, incident=begun)[0]
 
 
 def car(track: int) -> tuple[Sighting, ...]:

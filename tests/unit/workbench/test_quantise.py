@@ -191,20 +191,24 @@ def test_a_concat_is_guarded_where_it_is_float() -> None:
     onnx.checker.check_model(model)
 
 
-def test_a_guard_goes_where_nothing_behind_it_is_quantised() -> None:
-    """What stays in float stays the authors' graph; what is quantised keeps its guard."""
+@pytest.mark.parametrize("reader", ["nothing", "QuantizeLinear", "Sub"])
+def test_a_guard_goes_where_nothing_behind_it_is_quantised(reader: str) -> None:
+    """It stays also where a tensor is centred first: OpenVINO takes that step into its Concat."""
+    make = onnx.helper.make_node
     model = onnx.shape_inference.infer_shapes(network())
     before = model.graph.SerializeToString()
-    graph.guard_concats(model)
-    guarded = onnx.ModelProto.FromString(model.SerializeToString())
-    graph.drop_guards(model)
-    assert model.graph.SerializeToString() == before
     concat = next(node for node in model.graph.node if node.op_type == "Concat")
-    guarded.graph.node.append(
-        onnx.helper.make_node("QuantizeLinear", [concat.output[0], "scale"], ["narrow"])
-    )
-    graph.drop_guards(guarded)
-    assert [node.name for node in guarded.graph.node if node.op_type == "Max"] == ["cells_guard"]
+    whole = concat.output[0]
+    graph.guard_concats(model)
+    if reader == "Sub":
+        model.graph.node.append(make("Sub", [whole, "middle"], ["centred"]))
+    if reader != "nothing":
+        narrowed = whole if reader == "QuantizeLinear" else "centred"
+        model.graph.node.append(make("QuantizeLinear", [narrowed, "scale"], ["narrow"]))
+    graph.drop_guards(model)
+    guards = [node.name for node in model.graph.node if node.op_type == "Max"]
+    assert guards == ([] if reader == "nothing" else ["cells_guard"])
+    assert reader != "nothing" or model.graph.SerializeToString() == before
 
 
 @pytest.mark.parametrize("group", [1, 2])
