@@ -52,9 +52,9 @@ class Opened(Daemon):
     page: Page
     service: Service
 
-    def _page(self, service: Service, *others: Any) -> Page:
+    def _page(self, service: Service, *others: Any, **named: Any) -> Page:
         self.service = service
-        self.page = super()._page(service, *others)
+        self.page = super()._page(service, *others, **named)
         return self.page
 
 

@@ -121,6 +121,7 @@ VENDORS = {
     "uvicorn": {"web/server.py"},
     "starlette": {
         "web/access.py",
+        "web/assets.py",
         "web/app.py",
         "web/bodies.py",
         "web/login.py",

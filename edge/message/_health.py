@@ -61,5 +61,9 @@ class Health(Message):
     commands: dict[str, int] | None = Field(
         default=None, description="Commands since the start, by what became of them."
     )
+    page: Words | None = Field(
+        default=None,
+        description="Why the device page is not open; absent while it is, or is not wanted.",
+    )
     cameras: dict[str, dict[str, int | float]] = Field(description="Counters by camera.")
     profile: Trial = None

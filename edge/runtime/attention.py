@@ -30,6 +30,11 @@ AT_REST = 4
 """Packets an idle camera's watcher sleeps through at a time, unless a keyframe is among them: it
 wakes 4 times a second, not 15. A stir that sizes alone tell is heard up to three packets later."""
 
+SHOWN_S = 0.2
+"""Who looks at a camera at rest is shown five pictures a second; packets are taken so many at a
+time. Five decoded one after the other take a third less than one by one, each into caches
+that others have used since (tests.bench.page)."""
+
 
 class Attention:
     """Decodes one connection as far as its pipeline needs.
@@ -62,6 +67,9 @@ class Attention:
         self._pipeline = pipeline
         self._is_watched = is_watched
         self._was_idle = False
+        self._is_at_rest = False  # decoded only because somebody looks
+        self._last_dts: float | None = None
+        self._between_s = SHOWN_S  # packets, smoothed
         self._gop_s = float("inf")  # time between keyframes, once two were seen
         self._keyframe_dts: float | None = None  # of the last one, where none was skipped since
         self._looked_pts = float("-inf")
@@ -70,7 +78,7 @@ class Attention:
 
     def take(self, timeout_s: float) -> Taken | None:
         """The next packet; see `Ring.take`."""
-        taken = self._ring.take(timeout_s, at_least=AT_REST if self._was_idle else 1)
+        taken = self._ring.take(timeout_s, at_least=self._at_a_time())
         if taken is not None and taken.n_skipped:
             self._skipped(taken.n_skipped)
         return taken
@@ -103,7 +111,9 @@ class Attention:
         """What a packet shows, if it is worth decoding now; in order of `pts`."""
         self._measure_gop(packet)
         self._n_unjudged += packet.is_keyframe
-        if not self._pipeline.is_idle or self._gop_s > MOST_GOP_S or self._is_watched():
+        is_busy = not self._pipeline.is_idle or self._gop_s > MOST_GOP_S
+        self._is_at_rest = not is_busy
+        if is_busy or self._is_watched():
             if self._was_idle:  # a look at a keyframe found something: see what follows it
                 return self._go_back()
             self._n_unjudged = 0
@@ -144,8 +154,17 @@ class Attention:
             self._n_unjudged = 0
         return pictures
 
+    def _at_a_time(self) -> int:
+        """How many packets to wait for."""
+        if self._was_idle:
+            return AT_REST
+        return max(1, round(SHOWN_S / self._between_s)) if self._is_at_rest else 1
+
     def _measure_gop(self, packet: Packet) -> None:
-        """Learn how far keyframes are apart; a gap that grows counts before it has ended."""
+        """Learn how far packets and keyframes are apart; a growing gap counts before it ends."""
+        if self._last_dts is not None and packet.dts > self._last_dts:
+            self._between_s += (packet.dts - self._last_dts - self._between_s) / 8
+        self._last_dts = packet.dts
         last = self._keyframe_dts
         if packet.is_keyframe:
             self._keyframe_dts = packet.dts

@@ -75,6 +75,7 @@ class Bulletin:
         cameras: Mapping[str, Mapping[str, int | float]],
         books: Books | None,
         commands: Mapping[str, int] | None,
+        page: str = "",
     ) -> None:
         """Say its vital signs.
 
@@ -83,6 +84,7 @@ class Bulletin:
             cameras: Counters by camera.
             books: Keeps the audit log; None where nobody does.
             commands: Commands by what became of them.
+            page: Why the device page is not open; empty while it is.
         """
         self._publisher.health(
             Health(
@@ -94,6 +96,7 @@ class Bulletin:
                 broker=broker_health(self._publisher),
                 audit=books.health if books is not None else None,
                 commands=dict(commands) if commands else None,
+                page=page or None,
                 cameras={name: dict(figures) for name, figures in cameras.items()},
                 profile=self.origin.profile,
             )

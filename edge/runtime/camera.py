@@ -23,12 +23,13 @@ from edge.evidence.witness import Witness
 from edge.frame import Frame, Stamp
 from edge.gates import Rate
 from edge.pipeline import Pipeline, Step
-from edge.redaction import NOBODY, people, redacted
 from edge.runtime.arming import Arming, Disarming
 from edge.runtime.attention import Attention
 from edge.runtime.counters import Counters
 from edge.runtime.diagnosis import Diagnosis
+from edge.runtime.hiding import Hiding
 from edge.runtime.reader import Feed, Reader
+from edge.runtime.remembered import Remembered
 from edge.runtime.standing import Standing, Status, Troubles
 from edge.runtime.telling import Reports, Teller
 from edge.runtime.viewer import Viewers
@@ -62,6 +63,7 @@ class Camera:
         viewers: Who looks at this camera; its own where nobody could from before.
         policy: What its pictures may show, and whether there may be any.
         witness: Makes evidence; None where none is kept.
+        remembered: Keeps who was followed, for rules to be tried on; None where nobody tries any.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Camera:
         viewers: Viewers | None = None,
         policy: Policy = DEFAULT_POLICY,
         witness: Witness | None = None,
+        remembered: Remembered | None = None,
     ) -> None:
         self.name = name
         self.counters = Counters()
@@ -94,8 +97,10 @@ class Camera:
         self._arming = Arming(disarmed, refused)
         self._teller = Teller(name, self.counters, reports, self._arming, witness)
         self._viewers = viewers or Viewers()
+        self._remembered = remembered
         self._storage_trouble = storage_trouble
         self.policy = policy
+        self._hiding = Hiding(policy.redaction, pipeline.look)
         self.witness = witness
         self._stopping = threading.Event()
         self._stamp = _now(name)  # of the last frame, to end incidents with
@@ -311,6 +316,8 @@ class Camera:
             self.counters.n_looked += step.detections is not None
             self._teller.events(self._arming.pass_on(step.events), step)
             self._show(step)
+            if self._remembered is not None:
+                self._remembered.add(step)
             self._viewers.tell(step)
             self._check()
 
@@ -319,17 +326,8 @@ class Camera:
         if self.policy.metadata_only:
             return
 
-        def hidden() -> Frame | None:
-            seen = step.detections
-            if seen is None and self.policy.redaction != "none":
-                try:
-                    seen = self._pipeline.look(step.frame)
-                except DetectorStalled:  # nobody knows who is in it
-                    return None
-            boxes = NOBODY if seen is None else people(seen)
-            return redacted(step.frame, boxes, self.policy.redaction)
-
-        self._viewers.show(lambda: step.frame, hidden)
+        self._hiding.note(step)
+        self._viewers.show(lambda: step.frame, partial(self._hiding.hidden, step))
 
     def _check(self, *, stalled: str = "") -> None:
         """Tell how the camera is; cheap enough for every frame."""

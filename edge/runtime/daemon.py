@@ -36,13 +36,14 @@ from edge.runtime.desk import Desk
 from edge.runtime.editing import Editing
 from edge.runtime.entries import reload_entries
 from edge.runtime.keeping import Keeping
+from edge.runtime.kept_pictures import KeptPictures
 from edge.runtime.memory import share_one_heap
 from edge.runtime.metrics import samples
 from edge.runtime.monitor import Monitor, MonitorUnavailable, Progress
 from edge.runtime.notice import in_force, refused
 from edge.runtime.page import Page
 from edge.runtime.panel import LocalPanel
-from edge.runtime.recent import Recent
+from edge.runtime.recent import MOST, Recent
 from edge.runtime.service import Service, origin_of
 from edge.sinks import Publisher, open_publisher
 from edge.topics import CONFIG
@@ -100,7 +101,7 @@ class Daemon:
             credential_folders(self._config.folder, os.environ),
             books.record,
         )
-        recent = Recent()
+        recent = Recent(publisher.last(MOST))
         publisher.hear(recent.add)
         try:
             self._begin(books, publisher)
@@ -116,7 +117,10 @@ class Daemon:
             )
             box = LocalBox(service, publisher, self._ask_reload)
             desk = Desk(box, publisher, books.record)
-            page = self._page(service, publisher, box, recent, books)
+            pictures = KeptPictures(self._config.appliance.storage.path / "evidence", keeping.key)
+            page = self._page(
+                service, publisher, box, recent=recent, pictures=pictures, books=books
+            )
             monitor = self._monitor(service, publisher, desk)
             keeping.start()
             # Whoever is told that this box is there may ask it something at once.
@@ -152,14 +156,29 @@ class Daemon:
             signal.signal(number, note)
 
     def _page(
-        self, service: Service, publisher: Publisher, box: LocalBox, recent: Recent, books: Books
+        self,
+        service: Service,
+        publisher: Publisher,
+        box: LocalBox,
+        *,
+        recent: Recent,
+        pictures: KeptPictures,
+        books: Books,
     ) -> Page:
         """The device page, not yet open."""
         editing = None
         if self._reload is not None:
             editing = Editing(self._config.folder, lambda: service.config, self._ask_reload)
         return Page(
-            LocalPanel(service, publisher, box, recent, editing=editing, record=books.record)
+            LocalPanel(
+                service,
+                publisher,
+                box,
+                recent,
+                pictures,
+                editing=editing,
+                record=books.record,
+            )
         )
 
     def _begin(self, books: Books, publisher: Publisher) -> None:
@@ -200,7 +219,7 @@ class Daemon:
         health_due = cool_due = time.monotonic()
         while True:
             if time.monotonic() >= health_due:
-                service.say_health(desk.counts)
+                service.say_health(desk.counts, page.trouble)
                 service.review()
                 health_due = time.monotonic() + HEALTH_S
             if time.monotonic() >= cool_due:

@@ -66,7 +66,7 @@ class Editing:
 
     def preview(self, camera: str, draft: Json) -> Json:
         """What saving would write and do."""
-        now = self._written(camera)
+        now = self._current(camera, draft.get("sha256"))
         content = self._revised(now, draft)
         config, problems = self._try(now, content)
         return {

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from edge.runtime.viewer import Stop, Viewers
 from edge.snapshot import small_jpeg
+from edge.web import Seen
 
 log = logging.getLogger("edge.camera")
 
@@ -20,7 +21,7 @@ MAX_WIDTH = 1280
 MOST_LOOKERS = 24
 """Of one camera."""
 
-Put: TypeAlias = Callable[[bytes | None], None]
+Put: TypeAlias = Callable[[Seen | None], None]
 
 
 class Lookers:
@@ -71,7 +72,7 @@ class Lookers:
                 frame = self._viewers.ask(1.0, is_redacted=True)
                 if frame is None:
                     continue
-                coded = small_jpeg(frame, MAX_WIDTH)
+                coded = Seen(small_jpeg(frame, MAX_WIDTH), frame.stamp.pts)
                 self.n_coded += 1
                 for put in tuple(self._looking):
                     put(coded)

@@ -25,16 +25,18 @@ from edge.runtime import trial
 from edge.runtime.asker import on_page
 from edge.runtime.box import SNAPSHOT_S, LocalBox
 from edge.runtime.editing import Editing, plain
+from edge.runtime.kept_pictures import KeptPictures
 from edge.runtime.lookers import MAX_WIDTH, Lookers
 from edge.runtime.overview import Overview, utc
 from edge.runtime.recent import Recent
 from edge.runtime.service import Service
 from edge.runtime.survey import calibrated, surveyed
 from edge.runtime.viewer import Viewers
+from edge.runtime.wiring import followed_by
 from edge.sinks import Publisher
 from edge.site.doctor import examine
 from edge.snapshot import small_jpeg
-from edge.web import Json, Refused, Stop, Visitor
+from edge.web import Json, Refused, Seen, Stop, Visitor
 
 log = logging.getLogger("edge.web")
 
@@ -55,6 +57,7 @@ class LocalPanel:
         publisher: What says how the outbox and the broker are.
         box: The hands it shares with commands.
         recent: The last messages.
+        pictures: What was kept of them.
         editing: The cameras' files; None where there are none, as in the demo.
         record: Takes what goes into the audit log.
     """
@@ -65,6 +68,7 @@ class LocalPanel:
         publisher: Publisher,
         box: LocalBox,
         recent: Recent,
+        pictures: KeptPictures,
         *,
         editing: Editing | None,
         record: Record,
@@ -74,6 +78,7 @@ class LocalPanel:
         self._service = service
         self._box = box
         self._recent = recent
+        self._pictures = pictures
         self._editing = editing
         self._lock = threading.Lock()
         self._lookers: dict[Viewers, Lookers] = {}
@@ -131,6 +136,13 @@ class LocalPanel:
         """The last messages and each new one."""
         return self._recent.hear(put)
 
+    def event_picture(self, event: str) -> bytes:
+        """What evidence shows of an event, people hidden as the policy says."""
+        found = self._pictures.of(event)
+        if found is None:
+            raise Refused(404, "no picture is kept of this event")
+        return found
+
     def picture(self, camera: str) -> bytes:
         """The next picture."""
         viewers = self._seen(camera)
@@ -146,7 +158,7 @@ class LocalPanel:
             raise Refused(409, f"camera {camera} showed no picture within {SNAPSHOT_S:.0f} s")
         return small_jpeg(frame, MAX_WIDTH)
 
-    def look(self, camera: str, put: Callable[[bytes | None], None]) -> Stop:
+    def look(self, camera: str, put: Callable[[Seen | None], None]) -> Stop:
         """The live picture, coded once for all who look."""
         viewers = self._seen(camera)
         with self._lock:
@@ -183,7 +195,12 @@ class LocalPanel:
             found = surveyed(self._options(camera))
         else:
             found = self._editing.camera(camera)
-        return {**found, "size_wh": list(size_wh) if all(size_wh) else None}
+        remembered = self._service.remembered(camera)
+        return {
+            **found,
+            "size_wh": list(size_wh) if all(size_wh) else None,
+            "remembered_s": round(remembered.seconds, 1) if remembered else 0.0,
+        }
 
     def preview(self, camera: str, draft: Json) -> Json:
         """What a draft would do."""
@@ -197,20 +214,28 @@ class LocalPanel:
         """Take the last change back."""
         return self._files.undo(camera, sha256, by)
 
-    def try_ring(self, camera: str, draft: Json) -> Json:
-        """Try rules on what is kept."""
+    def try_kept(self, camera: str, draft: Json) -> Json:
+        """Try rules on what was followed in the last minutes, or on the pictures in the ring."""
         options = self._drafted(camera, draft)
+        seconds = draft.get("seconds")
+        limit_s = seconds if isinstance(seconds, int | float) and seconds > 0 else math.inf
+        found = self._service.remembered(camera)
+        # Other masks are other tracks; what they would be only pictures can tell.
+        if found is not None and followed_by(options) == followed_by(self._options(camera)):
+            tried = self._tried(options, lambda _: trial.of_tracks(options, found.turns(limit_s)))
+            return {**tried, "seconds": round(min(found.seconds, limit_s), 1), "of": "tracks"}
+        return {**self._try_ring(camera, options, limit_s), "of": "pictures"}
+
+    def _try_ring(self, camera: str, options: CameraOptions, limit_s: float) -> Json:
         watched = next((c for c in self._service.cameras if c.name == camera), None)
         feed = watched.reader.feed if watched else None
         packets = feed.ring.kept() if feed else ()
         if feed is None or not packets:
             raise Refused(409, f"camera {camera} has sent nothing that is kept")
         stream = feed.stream
-        seconds = draft.get("seconds")
-        if isinstance(seconds, int | float) and seconds > 0:
-            begin = packets[-1].dts - seconds
-            starts = [i for i, p in enumerate(packets) if p.is_keyframe and p.dts <= begin]
-            packets = packets[starts[-1] if starts else 0 :]
+        begin = packets[-1].dts - limit_s
+        starts = [i for i, p in enumerate(packets) if p.is_keyframe and p.dts <= begin]
+        packets = packets[starts[-1] if starts else 0 :]
         return self._tried(options, lambda e: trial.of_packets(options, e, stream, packets))
 
     def try_clip(self, camera: str, draft: Json, clip: Path) -> Json:

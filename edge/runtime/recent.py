@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from edge.sinks import Stored
@@ -15,11 +15,15 @@ Put: TypeAlias = Callable[[bytes | None], None]
 
 
 class Recent:
-    """Safe from any thread."""
+    """Safe from any thread.
 
-    def __init__(self) -> None:
+    Args:
+        before: Messages of an earlier run, in order, so that a restart loses none from the list.
+    """
+
+    def __init__(self, before: Iterable[Stored] = ()) -> None:
         self._lock = threading.Lock()
-        self._last: deque[bytes] = deque(maxlen=MOST)
+        self._last: deque[bytes] = deque((stored.payload for stored in before), maxlen=MOST)
         self._hearing: list[Put] = []
 
     def add(self, stored: Stored) -> None:

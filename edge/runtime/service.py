@@ -25,10 +25,11 @@ from edge.runtime.cooling import Cooling
 from edge.runtime.disarmings import Disarmings
 from edge.runtime.engines import Engines
 from edge.runtime.reader import Reader
+from edge.runtime.remembered import Remembered
 from edge.runtime.standing import Status
 from edge.runtime.telling import Reports
 from edge.runtime.viewer import Viewers
-from edge.runtime.wiring import pipeline_of
+from edge.runtime.wiring import followed_by, pipeline_of
 from edge.sinks import Publisher
 
 log = logging.getLogger("edge.service")
@@ -78,6 +79,7 @@ class Service:
         self._disarmed = self.disarmings.going_on()  # over a restart of their cameras
         self._cameras: dict[str, Camera] = {}
         self._viewers: dict[str, Viewers] = {}  # over a restart of their cameras
+        self._remembered: dict[str, Remembered] = {}  # likewise
         self._clock = BoxClock(stepped=self._note_step)
         self._cooling = Cooling()
         self._evidence = storage / "evidence"
@@ -117,6 +119,10 @@ class Service:
     def viewers(self, camera: str) -> Viewers | None:
         """Who looks at a camera; None where it is not watched."""
         return self._viewers.get(camera)
+
+    def remembered(self, camera: str) -> Remembered | None:
+        """Who a camera followed in the last minutes; None where nobody can try rules on it."""
+        return self._remembered.get(camera)
 
     def engine(self, detector: str) -> Engine | None:
         """The engine in service under a detector's name; None where no camera uses it."""
@@ -220,6 +226,7 @@ class Service:
         self._retire([*found.stop, *restart])
         for name in found.stop:
             self._viewers.pop(name).close()
+            self._remembered.pop(name, None)
         self._bulletin.origin = origin_of(config)
         self._publisher.reopen(self.origin, [config.appliance.mqtt], config.folder)
         self._engines.release(old)
@@ -284,14 +291,15 @@ class Service:
             self._recorder.close()
         self._engines.close()
 
-    def say_health(self, commands: Mapping[str, int] | None = None) -> None:
+    def say_health(self, commands: Mapping[str, int] | None = None, page: str = "") -> None:
         """Publish vital signs.
 
         Args:
             commands: Commands by what became of them.
+            page: Why the device page is not open; empty while it is.
         """
         figures = {camera.name: camera.figures() for camera in self.cameras}
-        self._bulletin.health(self.uptime_s, figures, self._books, commands)
+        self._bulletin.health(self.uptime_s, figures, self._books, commands, page)
 
     def _camera(self, options: CameraOptions) -> Camera:
         engine, degraded = self._engines[options.analyse.detector]
@@ -316,7 +324,16 @@ class Service:
             viewers=self._viewers.setdefault(options.camera, Viewers()),
             policy=policy,
             witness=self._witness(options, policy),
+            remembered=self._memory(options),
         )
+
+    def _memory(self, options: CameraOptions) -> Remembered | None:
+        """Where a camera's tracks are kept for trials; they serve nobody without the page."""
+        if self._config.appliance.web is None:
+            return None
+        found = self._remembered.setdefault(options.camera, Remembered())
+        found.begin(followed_by(options))
+        return found
 
     def _policy(self, options: CameraOptions) -> Policy:
         """What is kept of a camera and hidden in its pictures."""

@@ -1,4 +1,4 @@
-"""Trial: what rules would have said, on packets that are kept or a recording. Nothing is published.
+"""Trial: what rules would have said, on what is remembered or recorded. Nothing is published.
 
 Runs in a thread of its own below normal priority, one at a time; the network it asks is the one in
 service, one picture after the other, so that cameras wait for it as for one more camera.
@@ -9,18 +9,25 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from edge.config.schema import Camera as CameraOptions
 from edge.decoders.software import SoftwareDecoder
 from edge.detectors import Engine
 from edge.event import Event
+from edge.frame import Stamp
 from edge.packet import Packet, Stream
-from edge.runtime.replay import analysed, steps
+from edge.pipeline import Step
+from edge.runtime.replay import THE_END, analysed, steps
+from edge.runtime.wiring import rules_of
+from edge.tracks import Tracks
 
 T = TypeVar("T")
+
+_Judged: TypeAlias = "tuple[float | None, list[Event]]"
+"""When a picture was, None after the last one; and what the rules said."""
 
 NICE = 10
 MOST_S = 120.0
@@ -40,7 +47,17 @@ def of_packets(
         stream: What the packets are of.
         packets: From a keyframe on.
     """
-    return _judged(analysed(packets, SoftwareDecoder(stream), options, engine))
+    return _judged(_of_steps(analysed(packets, SoftwareDecoder(stream), options, engine)))
+
+
+def of_tracks(options: CameraOptions, turns: Iterable[Iterable[Tracks]]) -> dict[str, Any]:
+    """What a camera's rules say of remembered tracks; nothing is decoded or detected.
+
+    Args:
+        options: The camera whose rules, zones, lines and calibration apply.
+        turns: Of each start of the camera, in order.
+    """
+    return _judged(_of_turns(options, turns))
 
 
 def of_clip(options: CameraOptions, engine: Engine, clip: Path) -> dict[str, Any]:
@@ -49,7 +66,7 @@ def of_clip(options: CameraOptions, engine: Engine, clip: Path) -> dict[str, Any
     Raises:
         SourceError: It cannot be read.
     """
-    return _judged(steps(clip, options, engine))
+    return _judged(_of_steps(steps(clip, options, engine)))
 
 
 def told(event: Event) -> dict[str, Any]:
@@ -100,21 +117,40 @@ def below_normal(work: Callable[[], T]) -> T:
     return done[0]
 
 
-def _judged(found: Iterable[Any]) -> dict[str, Any]:
+def _of_steps(found: Iterable[Step | list[Event]]) -> Iterator[_Judged]:
+    """What a replay found, by stream time."""
+    for step in found:
+        if isinstance(step, list):
+            yield None, step
+        else:
+            yield step.frame.stamp.pts, step.events
+
+
+def _of_turns(options: CameraOptions, turns: Iterable[Iterable[Tracks]]) -> Iterator[_Judged]:
+    """What rules say of tracks, by UTC: stream time begins anew with each turn."""
+    for turn in turns:
+        rules = rules_of(options)
+        stamp: Stamp | None = None
+        for tracks in turn:
+            stamp = tracks.stamp
+            events = [event for rule in rules for event in rule.update(tracks)]
+            yield stamp.captured_at.timestamp(), events
+        if stamp is not None:
+            yield None, [event for rule in rules for event in rule.close(stamp, THE_END)]
+
+
+def _judged(found: Iterable[_Judged]) -> dict[str, Any]:
     """Events of rules, and how much of the video they are from."""
     give_up_at = time.monotonic() + MOST_S
     events: list[dict[str, Any]] = []
     first = last = 0.0
     n_frames = 0
     is_cut = False
-    for step in found:
-        if isinstance(step, list):
-            closing, pts = step, last
-        else:
-            closing, pts = step.events, step.frame.stamp.pts
+    for pts, said in found:
+        if pts is not None:
             first, last = (pts if n_frames == 0 else first), pts
             n_frames += 1
-        events += [{**told(e), "pts": round(pts - first, 2)} for e in closing if e.rule]
+        events += [{**told(e), "pts": round(last - first, 2)} for e in said if e.rule]
         if time.monotonic() > give_up_at or len(events) > MOST_EVENTS:
             is_cut = True
             break

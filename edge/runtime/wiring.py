@@ -38,6 +38,11 @@ def rules_of(options: CameraOptions) -> list[Rule]:
     return build_rules(options.rules, scene_of(options), options.camera)
 
 
+def followed_by(options: CameraOptions) -> tuple[object, ...]:
+    """Differs where a camera's tracks would be others; rules, zones and lines do not matter."""
+    return options.source, options.analyse, options.masks
+
+
 def pipeline_of(options: CameraOptions, engine: Engine) -> Pipeline:
     """The pure spine of one camera, with nothing in it yet.
 

@@ -100,6 +100,21 @@ class Publisher:
         """Have each message told once it is durable, in the order of their numbers; be quick."""
         self._listeners = (*self._listeners, listener)
 
+    def last(self, most: int) -> tuple[Stored, ...]:
+        """The last messages of all runs, delivered or not, as far as they are kept.
+
+        Args:
+            most: At most so many.
+
+        Returns:
+            In order of their numbers.
+        """
+        after = max(0, self.stats.seq - most)
+        found = {stored.seq: stored for stored in self._outbox.pending(most, after)}
+        for stored in self._outbox.delivered_since(after + 1, limit=most):
+            found.setdefault(stored.seq, stored)
+        return tuple(found[seq] for seq in sorted(found))
+
     def listen(self, subtopics: Sequence[str], ear: Ear) -> None:
         """Have topics of this node heard, on every broker there is and will be.
 

@@ -36,6 +36,19 @@ class Refused(EdgeError):
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """A picture of a camera.
+
+    Attributes:
+        jpeg: People hidden as the policy says.
+        pts: Stream time in seconds, as the tracks of the same picture have it.
+    """
+
+    jpeg: bytes
+    pts: float
+
+
+@dataclass(frozen=True, slots=True)
 class Visitor:
     """Who asks.
 
@@ -80,10 +93,13 @@ class Panel(Protocol):
     def hear(self, put: Callable[[bytes | None], None]) -> Stop:
         """Take the last event messages and each new one, until stopped."""
 
+    def event_picture(self, event: str) -> bytes:
+        """The JPEG that is kept of an event for everybody to see."""
+
     def picture(self, camera: str) -> bytes:
         """A camera's next picture as JPEG, masks applied."""
 
-    def look(self, camera: str, put: Callable[[bytes | None], None]) -> Stop:
+    def look(self, camera: str, put: Callable[[Seen | None], None]) -> Stop:
         """Take a camera's pictures as JPEG, until stopped; None when the camera has gone."""
 
     def follow(self, camera: str, put: Callable[[bytes | None], None]) -> Stop:
@@ -101,8 +117,8 @@ class Panel(Protocol):
     def undo(self, camera: str, sha256: str, by: Visitor) -> Json:
         """Write what was there before the last change made here, and take it up."""
 
-    def try_ring(self, camera: str, draft: Json) -> Json:
-        """What a draft's rules say of the packets that are kept now."""
+    def try_kept(self, camera: str, draft: Json) -> Json:
+        """What a draft's rules say of the last minutes, as far as they are kept."""
 
     def try_clip(self, camera: str, draft: Json, clip: Path) -> Json:
         """What a draft's rules say of a recording."""

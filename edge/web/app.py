@@ -12,13 +12,12 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from edge.errors import EdgeError
-from edge.web import Json, Panel, Refused, bodies
+from edge.web import Json, Panel, Refused, assets, bodies
 from edge.web.access import Access, admitted, refused
 from edge.web.login import Login
 from edge.web.sessions import Brake, Sessions
@@ -54,9 +53,8 @@ def create_app(
     page = _Page(panel)
     app = Starlette(
         routes=[
-            Route("/", _index),
             *page.routes(),
-            Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),
+            *assets.routes(STATIC),
         ],
         exception_handlers={
             Refused: _refused,
@@ -86,6 +84,7 @@ class _Page:
             _get("/api/doctor", self.doctor),
             _get("/api/events", self.events),
             _get("/api/events/recent", self.recent),
+            _get("/api/events/{event}/picture", self.event_picture),
             _get(camera, self.camera),
             _get(f"{camera}/picture", self.picture),
             _get(f"{camera}/live", self.live),
@@ -93,7 +92,7 @@ class _Page:
             _post(f"{camera}/preview", self.preview),
             Route(camera, self.save, methods=["PUT"]),
             _post(f"{camera}/undo", self.undo),
-            _post(f"{camera}/try", self.try_ring),
+            _post(f"{camera}/try", self.try_kept),
             _post(f"{camera}/try-clip", self.try_clip),
             _post(f"{camera}/calibration/preview", self.calibrate),
             _post(f"{rule}/disarm", self.disarm),
@@ -113,6 +112,11 @@ class _Page:
 
     async def events(self, request: Request) -> Response:
         return await self._streams.texts(admitted(request), self._panel.hear, MOST_EVENTS)
+
+    async def event_picture(self, request: Request) -> Response:
+        event = str(request.path_params["event"])
+        coded = await run_in_threadpool(self._panel.event_picture, event)
+        return Response(coded, media_type="image/jpeg")
 
     async def picture(self, request: Request) -> Response:
         coded = await run_in_threadpool(self._panel.picture, _camera(request))
@@ -147,10 +151,10 @@ class _Page:
         sha256 = _text(body, "sha256")
         return JSONResponse(await run_in_threadpool(self._panel.undo, _camera(request), sha256, by))
 
-    async def try_ring(self, request: Request) -> Response:
+    async def try_kept(self, request: Request) -> Response:
         draft = await bodies.said(request)
         camera = _camera(request)
-        return JSONResponse(await run_in_threadpool(self._panel.try_ring, camera, draft))
+        return JSONResponse(await run_in_threadpool(self._panel.try_kept, camera, draft))
 
     async def try_clip(self, request: Request) -> Response:
         camera = _camera(request)
@@ -219,11 +223,6 @@ def _block(body: Json, key: str) -> Json:
     if not isinstance(value, dict):
         raise Refused(400, f"{key}: expected an object")
     return value
-
-
-async def _index(_: Request) -> Response:
-    index = STATIC / "index.html"
-    return FileResponse(index) if index.is_file() else refused(404, "this build has no page")
 
 
 def _refused(_: Request, why: Any) -> Response:

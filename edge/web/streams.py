@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from edge.web import Refused, Stop
+from edge.web import Refused, Seen, Stop
 from edge.web.access import Admitted
 
 T = TypeVar("T")
@@ -63,14 +63,14 @@ class Streams:
         self._n_open = 0
 
     async def pictures(
-        self, admitted: Admitted, look: Callable[[Callable[[bytes | None], None]], Stop]
+        self, admitted: Admitted, look: Callable[[Callable[[Seen | None], None]], Stop]
     ) -> StreamingResponse:
         """JPEGs, each in the place of the one before; the newest wins.
 
         Raises:
             Refused: There is nothing to look at, or too many look.
         """
-        mailbox: Mailbox[bytes] = Mailbox(1)
+        mailbox: Mailbox[Seen] = Mailbox(1)
         media_type = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
         stop = await self._begin(look, mailbox)
         return _Stream(_content(admitted, mailbox, _part, b""), media_type, stop)
@@ -97,7 +97,7 @@ class Streams:
         return _Stream(content, "text/event-stream", stop)
 
     async def _begin(
-        self, begin: Callable[[Callable[[bytes | None], None]], Stop], mailbox: Mailbox[bytes]
+        self, begin: Callable[[Callable[[T | None], None]], Stop], mailbox: Mailbox[T]
     ) -> Stop:
         if self._n_open >= MOST_STREAMS:
             raise Refused(429, f"{MOST_STREAMS} streams are open already; close another page")
@@ -126,7 +126,7 @@ class _Stream(StreamingResponse):
 
 
 async def _content(
-    admitted: Admitted, mailbox: Mailbox[bytes], coded: Callable[[bytes], bytes], idle: bytes
+    admitted: Admitted, mailbox: Mailbox[T], coded: Callable[[T], bytes], idle: bytes
 ) -> AsyncIterator[bytes]:
     """What is sent, until nothing more comes or who listens would not be let in any more."""
     loop = asyncio.get_running_loop()
@@ -149,10 +149,13 @@ async def _content(
                 return
 
 
-def _part(picture: bytes) -> bytes:
-    """One picture and the boundary after it: a browser shows it once it has seen the next one."""
-    head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
-    return b"".join((head.encode(), picture, b"\r\n"))
+def _part(picture: Seen) -> bytes:
+    """One picture, with the stream time by which its tracks are found."""
+    head = (
+        f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nX-Pts: {picture.pts:.3f}\r\n"
+        f"Content-Length: {len(picture.jpeg)}\r\n\r\n"
+    )
+    return b"".join((head.encode(), picture.jpeg, b"\r\n"))
 
 
 def _message(text: bytes) -> bytes:

@@ -38,6 +38,7 @@ PICTURES = os.environ.get("EDGE_PAGE_PICTURES", "")
 """A folder for the pictures of the documentation; empty where none are to be taken."""
 
 PASSWORD = "three grey herons wade"  # noqa: S105 - of users made here
+EVIDENCE = {"max_gib": 1, "min_free_gib": 0, "pre_seconds": 2, "post_seconds": 2}
 STREET = """\
 # Fitted on 3 March; ask Jo before turning it.
 version: 1
@@ -151,7 +152,7 @@ def _configure(folder: Path, broker_port: int, street: Path) -> int:
         "site": "westminster",
         "node": "cabinet-017",
         "mqtt": {"url": f"mqtt://127.0.0.1:{broker_port}", "root": "cctv"},
-        "storage": {"path": str(folder / "var")},
+        "storage": {"path": str(folder / "var"), "evidence": EVIDENCE},
         "detectors": {"anything": {"kind": "motion"}},
         "web": {"listen": f"127.0.0.1:{port}"},
     }

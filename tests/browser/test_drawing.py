@@ -229,7 +229,7 @@ def test_rules_are_tried_before_they_are_armed(page: Page) -> None:
     """What the ring holds is judged by the rules as drawn; nothing is saved."""
     open_camera(page)
     page.get_by_role("tab", name="Try").click()
-    button = page.get_by_role("button", name="Try on what is kept")
+    button = page.get_by_role("button", name="Try on the last minutes")
     outcome = page.get_by_role("tabpanel", name="Try").locator(".outcome")
     for _ in range(20):  # until somebody has crossed since the camera's file was taken up
         button.click()

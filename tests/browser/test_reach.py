@@ -71,7 +71,7 @@ def views(page: Page) -> Iterator[str]:
     page.locator("details.rule summary").first.click()
     yield "rules"
     page.get_by_role("tab", name="Try").click()
-    button = page.get_by_role("button", name="Try on what is kept")
+    button = page.get_by_role("button", name="Try on the last minutes")
     button.click()
     expect(button).to_be_enabled(timeout=20_000)
     yield "try"

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PASSWORD, STREET, Box
 from tests.browser.test_drawing import open_camera
+from tests.servers import eventually
 
 pytestmark = [pytest.mark.alone, pytest.mark.network, pytest.mark.slow]
 
@@ -53,8 +54,9 @@ def test_an_alert_appears_as_it_happens(box: Box, page: Page) -> None:
     expect(page.locator("li.alert").first).to_contain_text("line crossed at middle to the right")
     expect(page.locator("#assertive")).to_contain_text("Alert from street")
     assert page.locator("li.alert").count() >= before
-    width = page.locator("li.alert img").first.evaluate("image => image.naturalWidth")
-    assert width > 100, "a picture was shown"
+    shown = page.locator("li.alert figure", has_text="Evidence: the picture of").first
+    expect(shown).to_be_visible(timeout=20_000)
+    assert eventually(lambda: shown.locator("img").evaluate("image => image.naturalWidth > 100"))
 
 
 def test_health_names_broker_outbox_and_what_the_doctor_found(page: Page) -> None:

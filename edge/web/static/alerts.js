@@ -1,4 +1,5 @@
-// What the box reports, as it happens, with a picture where there is one. It is heard on every view, so that none is missed.
+// What the box reports, as it happens, with its picture: the one kept as evidence where there is one, else what the camera saw when
+// it was heard. It is heard on every view, so that none is missed.
 
 import { camera, listen } from "./api.js";
 import { el, fill, say } from "./dom.js";
@@ -32,8 +33,9 @@ export class Heard extends EventTarget {
   #take(message) {
     if (!message.id || this.#ids.has(message.id)) return; // after a loss the last hundred come again
     this.#ids.add(message.id);
+    if (this.#complete(message)) return;
     const isNew = Date.now() - Date.parse(message.at) < FRESH_MS;
-    const entry = { message, isNew, picture: null };
+    const entry = { message, isNew, picture: null, kept: shownOf(message) };
     this.messages.unshift(entry);
     for (const old of this.messages.splice(MOST)) this.#drop(old);
     for (const old of this.messages.slice(MOST_PICTURES)) this.#drop(old, true);
@@ -44,6 +46,16 @@ export class Heard extends EventTarget {
     }
     if (isNew && message.priority === "alert") say(`Alert from ${message.camera}: ${eventWords(message)}`, { now: true });
     this.dispatchEvent(new CustomEvent("change", { detail: entry }));
+  }
+
+  /** Evidence follows its event in an update that says nothing else: it belongs to the event's own entry. */
+  #complete(message) {
+    if (message.phase !== "update" || !message.evidence?.length) return false;
+    const entry = this.messages.find((one) => message.evidence.every(({ ref }) => ref.startsWith(one.message.id)));
+    if (!entry) return false;
+    entry.kept ||= shownOf(message);
+    this.dispatchEvent(new CustomEvent("change", { detail: entry }));
+    return true;
   }
 
   /** Somebody looks at them. */
@@ -68,6 +80,12 @@ export class Heard extends EventTarget {
   }
 }
 
+/** Where the picture is that is kept of a message's event and everybody may see; empty where none is named. */
+function shownOf({ evidence = [] }) {
+  const found = evidence.find(({ ref }) => /^[0-9a-f-]{36}\.jpg$/.test(ref));
+  return found ? `/api/events/${found.ref.slice(0, -4)}/picture` : "";
+}
+
 export async function show(main, heard) {
   const state = el("p", { class: "quiet" });
   const list = el("ol", { class: "alerts", "aria-label": "Events, the newest first" });
@@ -90,9 +108,10 @@ export async function show(main, heard) {
     const nodes = shown.map((entry) => {
       const key = entry.message.id;
       const made = cards.get(key);
-      if (made && made.url === (entry.picture?.url || null)) return made.node;
+      const url = entry.kept || entry.picture?.url || null;
+      if (made && made.url === url) return made.node;
       const node = card(entry);
-      cards.set(key, { node, url: entry.picture?.url || null });
+      cards.set(key, { node, url });
       return node;
     });
     fill(list, nodes.length ? nodes : el("li", { class: "empty" }, "Nothing was reported yet. Events of the rules and troubles of the box appear here."));
@@ -103,13 +122,24 @@ export async function show(main, heard) {
   return { end: () => heard.removeEventListener("change", draw), isChanged: () => false };
 }
 
-function card({ message, picture }) {
+function card({ message, picture, kept }) {
   const level = { alert: "bad", review: "fair" }[message.priority] || "off";
   return el("li", { class: `alert card ${level}` },
-    picture ? el("figure", {}, el("img", { src: picture.url, alt: `${message.camera} at ${clock(picture.takenAt)}: ${eventWords(message)}` }), el("figcaption", {}, `Taken at ${clock(picture.takenAt)}, when it was heard`)) : el("div", { class: "no-picture", "aria-hidden": "true" }, "no picture"),
+    kept ? evidence(kept, message) : picture ? figure(picture.url, picture.takenAt, message, `Taken at ${clock(picture.takenAt)}, when it was heard`) : el("div", { class: "no-picture", "aria-hidden": "true" }, "no picture"),
     el("div", { class: "alert-words" },
       el("p", { class: "alert-head" }, el("span", { class: `tag ${level}` }, message.priority || "info"), el("time", { datetime: message.at, title: moment(message.at) }, clock(message.at)), el("span", { class: "quiet" }, `no. ${message.seq}`)),
       el("h2", {}, eventWords(message)),
       el("p", {}, el("a", { href: `#/cameras/${encodeURIComponent(message.camera)}` }, message.camera), message.rule ? ` · rule ${message.rule}` : ""),
       el("details", {}, el("summary", {}, "The message as sent"), el("pre", { tabindex: 0 }, JSON.stringify(message, null, 2)))));
+}
+
+function figure(src, at, message, caption) {
+  return el("figure", {}, el("img", { src, loading: "lazy", alt: `${message.camera} at ${clock(at)}: ${eventWords(message)}` }), el("figcaption", {}, caption));
+}
+
+/** The picture the rule decided on; evidence does not live for ever. */
+function evidence(src, message) {
+  const found = figure(src, message.at, message, `Evidence: the picture of ${clock(message.at)}`);
+  found.querySelector("img").addEventListener("error", () => found.replaceWith(el("div", { class: "no-picture" }, "picture no longer kept")));
+  return found;
 }

@@ -3,10 +3,8 @@
 import * as alerts from "./alerts.js";
 import { ApiError, logOut, session, whoAmI } from "./api.js";
 import { stopWatching, watchBox } from "./box.js";
-import * as cameraView from "./camera.js";
 import * as cameras from "./cameras.js";
 import { button, el, fill, say } from "./dom.js";
-import * as health from "./health.js";
 import { askLogin } from "./login.js";
 import { failure, problems } from "./problems.js";
 import { themeButton } from "./theme.js";
@@ -31,13 +29,20 @@ async function route() {
   const mine = (turn += 1);
   markNavigation(path);
   const [name, id] = path.split("/").map(decodeURIComponent);
-  const next = name === "alerts" ? await alerts.show(main, heard) : name === "health" ? await health.show(main) : id ? await cameraView.show(main, id) : await cameras.show(main);
+  const next = await shownBy(name, id);
   if (mine !== turn) return next.end();
   view = next;
   const title = main.querySelector("h1")?.textContent || "Edge";
   document.title = `${title} · ${session.who?.node || "Edge"}`;
   main.focus({ preventScroll: true });
   window.scrollTo(0, 0);
+}
+
+/** The first view waits for no module but its own; the others come behind it. */
+async function shownBy(name, id) {
+  if (name === "alerts") return alerts.show(main, heard);
+  if (name === "health") return (await import("./health.js")).show(main);
+  return id ? (await import("./camera.js")).show(main, id) : cameras.show(main);
 }
 
 const LINKS = [["cameras", "Cameras"], ["alerts", "Alerts"], ["health", "Health"]];

@@ -7,6 +7,8 @@ const EVERY_MS = 2000;
 const watchers = new Set();
 let timer = 0;
 let last = null;
+// Asked beside the session, not after it; index.html has the answer on its way. Nothing where nobody is logged in yet.
+let early = get("/api/box").catch(() => null);
 
 /** Called with what the box says; `box.silentSince` is set while it does not answer. */
 export function watchBox(told) {
@@ -26,7 +28,8 @@ async function ask() {
   timer = setTimeout(ask, EVERY_MS);
   if (document.visibilityState !== "visible" && last) return;
   try {
-    const box = await get("/api/box");
+    const box = (await early) || (await get("/api/box"));
+    early = null;
     last = { ...box, heardAt: Date.now(), silentSince: null };
   } catch (error) {
     if (error.status === 401) return stopWatching();

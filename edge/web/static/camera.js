@@ -45,8 +45,8 @@ export async function show(main, id) {
     arming: may && ((rule) => found.rules.some((one) => one.name === rule.options.name) ? armingForm(id, rule.options.name) : ""),
   });
   tracks = new Tracks(stage, draft, id, atMostEvery(400, () => ruleRows.show()));
-  if (may) trialPanel(trial, id, draft);
-  else trial.append(el("p", { class: "quiet" }, "Trying a rule is for technicians."));
+  const tried = may && trialPanel(trial, id, draft, found.remembered_s || 0);
+  if (!may) trial.append(el("p", { class: "quiet" }, "Trying a rule is for technicians."));
   const calibrate = new Calibrate(calibration, stage, { id, size: found.size_wh, calibration: found.calibration, result, may });
 
   const tabs = tabList([["Shapes", shapes], ["Rules", rules], ["Try", trial], ["Calibration", calibration]], (index) => {
@@ -79,6 +79,7 @@ export async function show(main, id) {
       document.removeEventListener("keydown", undoKeys);
       stopBox();
       tracks.end();
+      tried?.end?.();
       stage.end();
     },
     isChanged: () => result.isChanged,

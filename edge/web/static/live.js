@@ -5,7 +5,7 @@ const STALE_MS = 4000;
 const AGAIN_MS = 1000;
 const DECODER = new TextDecoder("latin1");
 
-/** Yields the JPEGs of a multipart stream. */
+/** Yields the JPEGs of a multipart stream, each with its stream time. */
 async function* parts(body) {
   const reader = body.getReader();
   let held = new Uint8Array(0);
@@ -22,11 +22,12 @@ async function* parts(body) {
     for (;;) {
       let end = -1;
       while ((end = headerEnd(held)) < 0) if (!(await more())) return;
-      const length = /content-length:\s*(\d+)/i.exec(DECODER.decode(held.subarray(0, end)));
+      const head = DECODER.decode(held.subarray(0, end));
+      const length = /content-length:\s*(\d+)/i.exec(head);
       if (!length) throw new Error("a picture of unknown length");
       const size = end + Number(length[1]);
       while (held.length < size) if (!(await more())) return;
-      yield held.slice(end, size);
+      yield { jpeg: held.slice(end, size), pts: Number(/x-pts:\s*(-?[\d.]+)/i.exec(head)?.[1] ?? NaN) };
       held = held.slice(size);
     }
   } finally {
@@ -54,6 +55,9 @@ export class Live {
   #ended = false;
   #observer;
   #onVisibility = () => this.#attend();
+
+  /** Stream time of the picture that is shown; NaN before the first. */
+  pts = NaN;
 
   /** @param told Called with ("live" | "waiting" | "held", words). */
   constructor(canvas, url, told = () => {}) {
@@ -100,7 +104,7 @@ export class Live {
     try {
       const response = await fetch(this.#url, { signal: abort.signal });
       if (!response.ok) why = response.status === 404 ? "No picture: this camera is not watched." : `No picture: the box answered ${response.status}.`;
-      else for await (const jpeg of parts(response.body)) await this.#show(jpeg, abort);
+      else for await (const part of parts(response.body)) await this.#show(part, abort);
     } catch (error) {
       if (abort.signal.aborted) return;
       why = "No picture: the box does not answer.";
@@ -113,10 +117,11 @@ export class Live {
     }, AGAIN_MS);
   }
 
-  async #show(jpeg, abort) {
+  async #show({ jpeg, pts }, abort) {
     const picture = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }));
     if (abort.signal.aborted) return;
     draw(this.#canvas, picture);
+    this.pts = pts;
     this.#told("live", "");
     clearTimeout(this.#stale);
     this.#stale = setTimeout(() => this.#told("waiting", `No new picture for ${STALE_MS / 1000} s.`), STALE_MS);

@@ -73,13 +73,12 @@ export class Result {
   async #check() {
     const turn = this.#turn;
     try {
-      const [answer, now] = await Promise.all([post(camera(this.#id, "/preview"), this.#request()), this.#reload()]);
-      if (turn !== this.#turn) return;
-      if (now.sha256 !== this.#sha) return this.#conflict();
-      this.#show(answer);
+      const answer = await post(camera(this.#id, "/preview"), this.#request());
+      if (turn === this.#turn) this.#show(answer);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (turn !== this.#turn) return;
+      if (isConflict(error)) return this.#conflict();
       this.#summary.textContent = "It cannot be saved.";
       fill(this.#body, failure(error), error.status === 0 && button("Try again", () => this.#changed()));
     }

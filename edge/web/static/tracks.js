@@ -9,6 +9,9 @@ import { clock } from "./words.js";
 
 const FORGET_MS = 2500;
 const SHOW_FIRED_MS = 2000;
+const LOOK_MS = 40;
+const MOST_WAITING = 20; // two seconds of them: a picture that is held does not hold the tracks
+const MOST_AHEAD_S = 2;
 
 /** @param told Called after each picture; ask `seen(rule)` then. */
 export class Tracks {
@@ -22,6 +25,8 @@ export class Tracks {
   #fired = new Map();
   #crossed = new Map();
   #timer = 0;
+  #waiting = [];
+  #later = 0;
   isShown = true;
 
   constructor(stage, draft, id, told) {
@@ -36,6 +41,7 @@ export class Tracks {
 
   end() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#later);
     this.#end();
   }
 
@@ -51,7 +57,22 @@ export class Tracks {
     this.#told();
   }
 
-  #heard({ at, tracks = [], events = [] }) {
+  /** Tracks come sooner than their picture: they wait until it is shown, so that no box runs ahead of it. */
+  #heard(told) {
+    this.#waiting.push(told);
+    if (this.#waiting.length > MOST_WAITING) this.#take(this.#waiting.shift());
+    this.#due();
+  }
+
+  #due() {
+    clearTimeout(this.#later);
+    const shown = this.#stage.live.pts;
+    const isHeld = (told) => Number.isFinite(shown) && told.pts > shown && told.pts - shown < MOST_AHEAD_S;
+    while (this.#waiting.length && !isHeld(this.#waiting[0])) this.#take(this.#waiting.shift());
+    if (this.#waiting.length) this.#later = setTimeout(() => this.#due(), LOOK_MS);
+  }
+
+  #take({ at, tracks = [], events = [] }) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#forget(), FORGET_MS);
     const moment = Date.now();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -64,13 +65,16 @@ def seen(path: Path, gate: Gate, *, until: float = float(SECONDS)) -> tuple[list
     return shown(source.stream, packets, gate)
 
 
-def shown(stream: Stream, packets: list[Packet], gate: Gate) -> tuple[list[float], Attention]:
+def shown(
+    stream: Stream, packets: list[Packet], gate: Gate, *, is_watched: bool = False
+) -> tuple[list[float], Attention]:
     """The same, of packets one by one, as a live camera delivers."""
     ring = Ring(seconds=10, max_bytes=10**8)
     detector = MotionDetectorOptions(kind="motion").engine(Models([]), unbatched).detector()
     tracker = TrackerOptions(kind="bytetrack").build()
     pipeline = Pipeline(Masks(), gate, detector, tracker, [])
-    attention = Attention("yard", ring, SoftwareDecoder(stream), pipeline)
+    decoder = SoftwareDecoder(stream)
+    attention = Attention("yard", ring, decoder, pipeline, lambda: is_watched)
     times: list[float] = []
 
     def look(pictures: Iterable[Picture]) -> None:
@@ -210,3 +214,47 @@ def test_skipping_says_nothing_of_how_far_keyframes_are_apart(tmp_path: Path) ->
     assert attention.n_skipped > 60
     assert attention.cannot_rest == ""
     assert n_pictures <= 8
+
+
+def test_who_looks_at_a_camera_at_rest_sees_every_picture_in_their_order(tmp_path: Path) -> None:
+    """Nothing is passed over, before, while and after something moves."""
+    path = scene(tmp_path / "yard.mp4", constant_rate=False)
+    source = FileOptions(kind="file", path=path, realtime=False).open()
+    packets = list(source.packets())
+    times, attention = shown(source.stream, packets, MotionOptions().build(), is_watched=True)
+    assert len(times) == SECONDS * FPS
+    assert attention.n_passed == 0
+
+
+def test_for_who_looks_at_rest_a_fifth_of_a_second_is_decoded_at_once(tmp_path: Path) -> None:
+    """One packet of ten a second is waited with, two are not; when something moves, none is."""
+    path = scene(tmp_path / "yard.mp4", constant_rate=False)
+    source = FileOptions(kind="file", path=path, realtime=False).open()
+    detector = MotionDetectorOptions(kind="motion").engine(Models([]), unbatched).detector()
+    tracker = TrackerOptions(kind="bytetrack").build()
+    pipeline = Pipeline(Masks(), MotionOptions().build(), detector, tracker, [])
+    ring = Ring(seconds=30, max_bytes=10**8)
+    decoder = SoftwareDecoder(source.stream)
+    attention = Attention("yard", ring, decoder, pipeline, lambda: True)
+    packets = [packet for packet in source.packets() if packet.pts < APPEARS + 1]
+
+    def decoded(part: list[Packet]) -> None:
+        for packet in part:
+            ring.append(packet)
+        while (taken := attention.take(0)) is not None:
+            for picture in attention.pictures(taken.packet):
+                pipeline.step(picture.frame("yard", 0))
+
+    def waited(packet: Packet) -> float:
+        ring.append(packet)
+        began = time.monotonic()
+        assert attention.take(0.3) is not None
+        return time.monotonic() - began
+
+    rest = next(n for n, packet in enumerate(packets) if packet.pts > 9.0)
+    assert not packets[rest].is_keyframe
+    decoded(packets[:rest])
+    assert waited(packets[rest]) >= 0.3
+    ring.append(packets[rest + 1])
+    decoded(packets[rest + 2 : -1])
+    assert waited(packets[-1]) < 0.3

@@ -15,6 +15,7 @@ from edge.pipeline import Step
 from edge.runtime.lookers import Lookers
 from edge.runtime.viewer import Viewers
 from edge.snapshot import small_jpeg
+from edge.web import Seen
 from tests.servers import eventually
 
 
@@ -101,8 +102,8 @@ def test_lookers_share_a_picture_and_end_with_the_camera() -> None:
     """Coded once for two; None tells them when the camera is watched no more."""
     viewers = Viewers()
     lookers = Lookers(viewers, "gate")
-    one: list[bytes | None] = []
-    two: list[bytes | None] = []
+    one: list[Seen | None] = []
+    two: list[Seen | None] = []
     assert not viewers.is_watched
     stop = lookers.look(one.append)
     lookers.look(two.append)
@@ -111,6 +112,9 @@ def test_lookers_share_a_picture_and_end_with_the_camera() -> None:
     assert eventually(lambda: bool(one) and bool(two), 5)
     assert lookers.n_coded == 1
     assert one == two
+    assert one[0] is not None
+    assert one[0].pts == frame().stamp.pts, "its tracks are found by it"
+    assert one[0].jpeg == small_jpeg(frame(), 1280)
     stop()
     viewers.close()
     assert eventually(lambda: two[-1] is None, 5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from edge.config import load
 from edge.runtime.asker import HANGUP
 from tests.clips import encode
 from tests.page import Opened, browser_at, configured, opened, running
-from tests.servers import eventually
+from tests.servers import eventually, listening, mosquitto
 
 
 @pytest.fixture
@@ -100,6 +101,23 @@ def test_a_page_that_cannot_be_opened_stops_no_watching(
             daemon._ask_reload(HANGUP)
             assert eventually(lambda: daemon.page.url != "", 30)
             assert daemon.page.trouble == ""
+
+
+@pytest.mark.network
+def test_the_control_room_hears_why_the_page_is_not_open(folder: Path, tmp_path: Path) -> None:
+    """The journal of a box in the field is read by nobody."""
+    file = folder / "appliance.yaml"
+    with mosquitto(tmp_path) as broker, listening(broker.port) as heard, socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        text = file.read_text().replace("127.0.0.1:0", taken)
+        file.write_text(text.replace('127.0.0.1:1"', f'127.0.0.1:{broker.port}"'))
+        with running(Opened(load(folder), lambda: load(folder))):
+            assert eventually(lambda: bool(heard.matching("/health")), 20)
+    said = heard.matching("/health")[0].json["page"]
+    assert taken in said
+    assert "cannot be opened: Address already in use" in said
 
 
 def test_the_demo_s_page_shows_and_changes_no_file(folder: Path) -> None:

@@ -202,6 +202,9 @@ def test_two_who_edit_at_once_do_not_overwrite_each_other(
     assert "one:" in refused.json["text"]
     assert refused.json["sha256"] == draft(browser)["sha256"]
     assert "two:" not in file.read_text()
+    previewed = browser.ask("POST", "/api/cameras/street/preview", second)
+    assert previewed.status == 409, "what saving it would write is not known"
+    assert previewed.json["sha256"] == refused.json["sha256"]
     file.write_text(before)
     assert browser.ask("POST", "/api/reload", {}).status == 200
 
@@ -254,7 +257,7 @@ def test_a_file_broken_by_hand_is_shown_with_the_place(
 def test_a_rule_is_tried_before_it_is_armed(
     running: tuple[Path, Opened, Browser], clip: Path
 ) -> None:
-    """On the packets in the ring and on a clip; nothing is published, and junk is refused."""
+    """On what was followed and on a clip; nothing is published, and junk is refused."""
     _, _, browser = running
     body = draft(browser)
     body["lines"] = {"middle": [[0.5, 1.0], [0.5, 0.0]]}
@@ -264,11 +267,17 @@ def test_a_rule_is_tried_before_it_is_armed(
     tried = browser.ask("POST", "/api/cameras/street/try-clip", raw=raw).json
     assert tried["frames"] > 30
     assert {event["rule"] for event in tried["events"]} == {"over"}
-    # A camera that a save has just restarted keeps little yet: asked until its ring has more.
-    tried_on_ring = {**body, "seconds": 3}
-    assert eventually(
-        lambda: browser.ask("POST", "/api/cameras/street/try", tried_on_ring).json["frames"] > 3, 30
-    )
+
+    # A camera that a save has just restarted has followed nobody yet: asked until it has.
+    def on_what_is_kept(**more: Any) -> Any:
+        return browser.ask("POST", "/api/cameras/street/try", {**body, **more}).json
+
+    assert eventually(lambda: on_what_is_kept()["frames"] > 3, 30)
+    assert on_what_is_kept()["of"] == "tracks"
+    assert browser.ask("GET", "/api/cameras/street").json["remembered_s"] > 0
+    assert on_what_is_kept(seconds=0.5)["seconds"] <= 0.5
+    masked = {"corner": [[0.0, 0.0], [0.1, 0.0], [0.1, 0.1]]}
+    assert on_what_is_kept(masks=masked)["of"] == "pictures", "what would be seen is not known"
     assert not any(
         event.get("rule") == "over" for event in browser.ask("GET", "/api/events/recent").json
     )
@@ -280,6 +289,45 @@ def test_a_rule_is_tried_before_it_is_armed(
     large = browser.ask("POST", "/api/cameras/street/try-clip", raw=b"{}\n", headers=huge)
     assert large.status == 413
     assert list(Path(running[1].page.panel.uploads).iterdir()) == []
+
+
+def test_alerts_keep_their_pictures_and_outlive_a_restart(tmp_path: Path, clip: Path) -> None:
+    """The list begins where the last run ended; the picture is the one kept as evidence."""
+    folder = configured(tmp_path, clip)
+    appliance = folder / "appliance.yaml"
+    evidence = "storage: {evidence: {max_gib: 1, min_free_gib: 0}, path: "
+    appliance.write_text(appliance.read_text().replace("storage: {path: ", evidence))
+
+    camera = folder / "cameras" / "street.yaml"
+    camera.write_text(camera.read_text().replace("zone: yard}", "zone: yard, priority: alert}"))
+
+    def heard(browser: Browser) -> list[dict[str, Any]]:
+        answer = browser.ask("GET", "/api/events/recent").json
+        return [event for event in answer if event.get("rule") == "yard-entry"]
+
+    def shown(browser: Browser) -> str:
+        refs = [one["ref"] for event in heard(browser) for one in event.get("evidence", ())]
+        return next((ref.removesuffix(".jpg") for ref in refs if len(ref) == 40), "")
+
+    with opened(folder) as (_, browser):
+        browser.begin()
+        assert eventually(lambda: bool(shown(browser)), 30)
+        event = shown(browser)
+        picture = browser.ask("GET", f"/api/events/{event}/picture")
+        assert picture.status == 200
+        assert picture.headers["content-type"] == "image/jpeg"
+        assert picture.body.startswith(b"\xff\xd8")
+        assert event in {one["id"] for one in heard(browser)}
+        before = [one["id"] for one in heard(browser)][:2]
+    with opened(folder) as (_, browser):
+        browser.begin()
+        assert [one["id"] for one in heard(browser)][:2] == before
+        numbers = [one["seq"] for one in browser.ask("GET", "/api/events/recent").json]
+        assert numbers == sorted(set(numbers))
+        assert browser.ask("GET", f"/api/events/{event}/picture").body == picture.body
+        missing = browser.ask("GET", f"/api/events/{event[:-1]}x/picture")
+        assert missing.status == 404
+        assert "no picture is kept" in missing.json["error"]
 
 
 def test_a_calibration_is_tried(running: tuple[Path, Opened, Browser]) -> None:
