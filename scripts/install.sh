@@ -10,7 +10,10 @@
 #
 # Exit codes: 0 fine, 1 it failed, 2 the input is wrong, 3 something needed is missing (its command is named).
 set -eu
+umask 022 # the service's user reads what root's own umask may hide
 root=/opt/edge etc=/etc/edge state=/var/lib/edge units=/etc/systemd/system
+unit_files='edge.service edge-engines.service edge-recover.service edge-selfcheck.service edge-update.service edge-update.timer'
+secret_units='edge.service edge-engines.service edge-selfcheck.service' # those that read the configuration
 here=$(cd "$(dirname "$0")" && pwd -P)
 python=${PYTHON:-/usr/bin/python3} # as make-release
 bundle='' action=install dry='' start=yes purge='' keep=''
@@ -60,13 +63,15 @@ done
 uninstall() {
     if systemd_runs; then
         run systemctl disable --now edge.service edge-engines.service edge-update.timer 2>/dev/null || true
-        run systemctl stop edge-recover.service edge-update.service 2>/dev/null || true
+        run systemctl stop edge-recover.service edge-update.service edge-selfcheck.service 2>/dev/null || true
     fi
-    for unit in edge.service edge-engines.service edge-recover.service edge-update.service edge-update.timer; do
+    for unit in $unit_files; do
         run rm -f "$units/$unit" "$units/multi-user.target.wants/$unit" "$units/timers.target.wants/$unit"
     done
-    run rm -rf "$units/edge.service.d/back-off.conf" "$units/edge.service.d/credentials.conf"
-    [ ! -d "$units/edge.service.d" ] || run rmdir "$units/edge.service.d" 2>/dev/null || true
+    for unit in $secret_units; do # an engineer's own drop-ins stay
+        run rm -f "$units/$unit.d/back-off.conf" "$units/$unit.d/credentials.conf"
+        [ ! -d "$units/$unit.d" ] || run rmdir "$units/$unit.d" 2>/dev/null || true
+    done
     if [ -n "$keep" ]; then
         run find "$root" -mindepth 1 -maxdepth 1 ! -name package -exec rm -rf {} +
         run rm -rf /var/lib/edge-updates "$etc/example"
@@ -119,21 +124,25 @@ needs() { # FIRST a list of all that is missing, each with its command
 
 install_units() {
     run mkdir -p "$units/edge.service.d"
-    for unit in edge.service edge-engines.service edge-recover.service edge-update.service edge-update.timer; do
+    for unit in $unit_files; do
         link "$root/current/systemd/$unit" "$units/$unit"
     done
     systemd=$(systemctl --version 2>/dev/null | sed -n '1s/[^0-9]*\([0-9]*\).*/\1/p')
     if [ "${systemd:-0}" -ge 254 ]; then
         link "$root/current/systemd/edge.service.d/back-off.conf" "$units/edge.service.d/back-off.conf"
     fi
-    # One line for each secret; systemd hands them to the service alone.
-    if [ -n "$(ls -A "$etc/credentials" 2>/dev/null)" ] && [ -z "$dry" ]; then
+    # One line for each secret; systemd hands them to these services alone.
+    [ -z "$dry" ] || return 0
+    for unit in $secret_units; do
+        rm -f "$units/$unit.d/credentials.conf" # of a secret that is gone the service would not start
+        [ -n "$(ls -A "$etc/credentials" 2>/dev/null)" ] || continue
+        mkdir -p "$units/$unit.d"
         {
             echo '# Made by scripts/install.sh from /etc/edge/credentials; run it again after a change.'
             echo '[Service]'
             for file in "$etc"/credentials/*; do echo "LoadCredential=$(basename "$file"):$file"; done
-        } >"$units/edge.service.d/credentials.conf"
-    fi
+        } >"$units/$unit.d/credentials.conf"
+    done
 }
 
 install() {

@@ -1,4 +1,4 @@
-"""Where the actions of `edge model` find models and engines: as the daemon, once they are told."""
+"""Where `edge model` and `edge bench` find models and engines: where the daemon does, once told."""
 
 from __future__ import annotations
 
@@ -47,7 +47,16 @@ def models_of(args: argparse.Namespace) -> Models:
     Raises:
         ConfigError: The configuration cannot be used.
     """
-    return Models.on_this_machine(_named(args) or STORAGE)
+    return Models.on_this_machine(storage_of(args))
+
+
+def storage_of(args: argparse.Namespace) -> Path:
+    """The `storage.path` the arguments ask for.
+
+    Raises:
+        ConfigError: The configuration cannot be used.
+    """
+    return _named(args) or STORAGE
 
 
 def into_of(args: argparse.Namespace) -> Path:

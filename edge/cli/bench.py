@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.cli import FINE
+from edge.cli._storage import add_storage, storage_of
 from edge.site.bench import Bench, Idle, bench
 
 HELP = "measure how many cameras this box can carry: idle cameras, time of each stage, efficiency"
@@ -51,6 +52,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="half a minute, to see that it works; the figures are not for quoting",
     )
+    add_storage(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object for scripts")
 
 
@@ -61,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
     found = bench(
         args.cameras,
         args.model,
+        storage_of(args),
         seconds=args.seconds,
         clip=args.clip,
         is_quick=args.quick,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import os
 import sys
@@ -12,6 +11,7 @@ from dataclasses import asdict
 from functools import partial
 
 from edge.cli import FAILED, FINE
+from edge.cli._typed import password
 from edge.errors import InputError
 from edge.site.discovery import MULTICAST, Camera, Login, discover, with_streams
 
@@ -87,6 +87,4 @@ def password_of(user: str) -> str:
     """Of the environment, or typed; never an argument, which everybody on the box could read."""
     if PASSWORD in os.environ:
         return os.environ[PASSWORD]
-    if not sys.stdin.isatty():
-        raise InputError(f"--user {user}: no terminal to ask for the password; set {PASSWORD}")
-    return getpass.getpass(f"password of {user}: ")
+    return password(f"password of {user}", f"set {PASSWORD}")

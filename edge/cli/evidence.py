@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from functools import partial
@@ -15,6 +16,7 @@ from edge.audit import excerpt, is_signed, leave
 from edge.cli import FAILED, FINE
 from edge.cli._storage import STORAGE, add_storage
 from edge.config import Config, load
+from edge.config.credentials import credential_folders
 from edge.config.problem import any_of
 from edge.errors import AuditError, InputError
 from edge.evidence.courier import Courier
@@ -339,10 +341,11 @@ def _key(args: argparse.Namespace, config: Config | None) -> Key | None:
     if args.key_file is not None:
         return Key.read(args.key_file)
     evidence = config.appliance.storage.evidence if config else None
-    if evidence is None or evidence.encryption is None:
+    if config is None or evidence is None or evidence.encryption is None:
         return None
+    folders = credential_folders(config.folder, os.environ)
     try:
-        return Key.from_credentials(evidence.encryption.key_name)
+        return Key.from_credentials(evidence.encryption.key_name, folders)
     except InputError:
         return None  # listing needs none; where a file must be opened, that says so
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate
 
 from edge.cli import FINE, add_config
+from edge.cli._typed import password
 from edge.config import Config, load
 from edge.errors import InputError
 from edge.identity import key as keys
@@ -136,7 +136,7 @@ def _web_user(args: argparse.Namespace, config: Config) -> int:
 
 def _password(file: Path | None, prompt: str) -> str:
     if file is None:
-        return getpass.getpass(f"{prompt}: ")
+        return password(prompt, "give --password-file")
     try:
         return file.read_text().strip()
     except OSError as exc:

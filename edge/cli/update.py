@@ -8,9 +8,10 @@ from pathlib import Path
 
 from edge.cli import FAILED, FINE
 from edge.errors import EdgeError, InputError
+from edge.update.examine import CONFIG, Examiner
 from edge.update.releases import ROOT, Releases
 from edge.update.service import Systemd
-from edge.update.trial import Update, run_checks
+from edge.update.trial import Update
 
 HELP = "install a signed bundle beside the release in service; keep it only if it proves itself"
 EXAMPLE = "edge update /media/usb/edge-0.2.0-aarch64-py3.10-jetson.tar"
@@ -33,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-older", action="store_true", help="also a release older than the one in service"
     )
-    parser.add_argument("--config", type=Path, default=Path("/etc/edge"), metavar="DIR")
+    parser.add_argument("--config", type=Path, default=CONFIG, metavar="DIR")
     parser.add_argument(
         "--keys",
         type=Path,
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     update = Update(
         releases,
         Systemd(),
-        run_checks(args.config),
+        Examiner(args.config, args.root),
         args.keys or args.config / "update-keys",
         reached=lambda step: print(step, file=sys.stderr, flush=True),
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import sys
 from pathlib import Path
 
 from edge.cli import FINE, add_config
+from edge.cli._typed import password
 from edge.config import load
 from edge.errors import InputError
 from edge.web.users import ROLES, Users
@@ -81,10 +81,10 @@ def _password(name: str) -> str:
     """A password typed twice, or one line of standard input."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
-    password = getpass.getpass(f"password of {name}: ")
-    if getpass.getpass("the same again: ") != password:
+    typed = password(f"password of {name}", "")
+    if password("same again", "") != typed:
         raise InputError("the two passwords differ; nothing was changed")
-    return password
+    return typed
 
 
 def _warn_of_owner(file: Path) -> None:

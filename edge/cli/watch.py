@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import os
 import queue
@@ -17,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from edge.cli import FAILED, FINE
+from edge.cli._typed import password
 from edge.errors import InputError, MissingDependency
 from edge.event import Kind, Priority
 from edge.sinks import Heard, Subscriber, decode
@@ -210,6 +210,4 @@ def password_of(args: argparse.Namespace) -> str | None:
             raise InputError(f"--password-file {args.password_file}: {exc.strerror}") from exc
     if PASSWORD in os.environ:
         return os.environ[PASSWORD]
-    if sys.stdin.isatty():
-        return getpass.getpass(f"password of {args.username}: ")
-    raise InputError(f"--username needs a password: set {PASSWORD}, or give --password-file")
+    return password(f"password of {args.username}", f"set {PASSWORD}, or give --password-file")

@@ -17,8 +17,11 @@ from edge.config.edit import replaced, spans
 from edge.config.folder import files
 from edge.config.marks import read
 from edge.config.problem import KeyPath
+from edge.config.schema import Storage
 from edge.errors import ConfigError
 from edge.files import write_atomically
+
+APPLIANCE = "appliance.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def seal(folder: Path) -> list[Sealed]:
         edited[file] = replaced(text, places)
     try:
         if new:
-            append(folder / FILE, new)
+            append(folder / FILE, new, reader(folder))
         for file, text in edited.items():
             mode = file.stat().st_mode & 0o777
             write_atomically(file, text.encode(), mode=mode, owner=file)
@@ -88,7 +91,7 @@ def seal(folder: Path) -> list[Sealed]:
 
 def secret_name(file: Path, path: KeyPath, taken: set[str]) -> str:
     """Such as `mqtt.password` or `high-street-north.source.url`."""
-    parts = [] if file.name == "appliance.yaml" else [file.stem]
+    parts = [] if file.name == APPLIANCE else [file.stem]
     name = ".".join([*parts, *map(str, path)])
     name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name)
     n = 2
@@ -96,6 +99,23 @@ def secret_name(file: Path, path: KeyPath, taken: set[str]) -> str:
     while unique in taken:
         unique, n = f"{name}-{n}", n + 1
     return unique
+
+
+def reader(folder: Path) -> Path:
+    """Whose `secrets.yaml` has to be: the service's, also where root writes it.
+
+    Args:
+        folder: The configuration folder.
+
+    Returns:
+        What the service's user owns: the folder of its data; where there is none yet, the
+        configuration's own file.
+    """
+    data = read(folder / APPLIANCE, Secrets(folder)).data
+    said = data.get("storage") if isinstance(data, dict) else None
+    path = said.get("path") if isinstance(said, dict) else None
+    storage = folder / (path if isinstance(path, str) else Storage.model_fields["path"].default)
+    return storage if storage.is_dir() else folder / APPLIANCE
 
 
 def append(file: Path, new: Mapping[str, str], owner: Path | None = None) -> None:

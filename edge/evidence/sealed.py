@@ -13,7 +13,7 @@ import binascii
 import hashlib
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -73,23 +73,24 @@ class Key:
         return cls(content)
 
     @classmethod
-    def from_credentials(cls, name: str) -> Key:
+    def from_credentials(cls, name: str, folders: Sequence[Path]) -> Key:
         """Read the key that systemd hands to this service.
 
         Args:
             name: Of the credential.
+            folders: Where credentials are; the first that has it counts.
 
         Raises:
             InputError: There is none, or it is no key.
         """
-        folder = os.environ.get("CREDENTIALS_DIRECTORY")
-        if not folder:
-            raise InputError(
-                f"evidence is to be encrypted with the credential '{name}', and systemd gave this "
-                f"process none: add LoadCredentialEncrypted={name} to the service, or name a key "
-                "file with --key-file"
-            )
-        return cls.read(Path(folder) / name)
+        for folder in folders:
+            if os.access(folder / name, os.F_OK):
+                return cls.read(folder / name)
+        raise InputError(
+            f"evidence is to be encrypted with the credential '{name}', and there is none in "
+            f"{' or '.join(map(str, folders)) or 'any folder'}: add LoadCredentialEncrypted={name} "
+            "to the service, or name a key file with --key-file"
+        )
 
     def cipher(self, salt: bytes, ref: str) -> AESGCM:
         """The cipher of one file."""

@@ -7,6 +7,7 @@ one in force running.
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import signal
 import time
@@ -20,6 +21,7 @@ import cv2
 
 from edge.commands import CommandFailed
 from edge.config import Config, ConfigUnusable, Problem, load
+from edge.config.credentials import credential_folders
 from edge.config.folder import digest_on_disk
 from edge.config.history import History
 from edge.errors import EdgeError
@@ -94,7 +96,11 @@ class Daemon:
         publisher = _publisher(self._config)
         books = Books(self._config.appliance.storage.path, publisher.origin)
         publisher.hear(books.note)
-        keeping = Keeping(self._config.appliance.storage, books.record)
+        keeping = Keeping(
+            self._config.appliance.storage,
+            credential_folders(self._config.folder, os.environ),
+            books.record,
+        )
         recent = Recent(publisher.last(MOST))
         publisher.hear(recent.add)
         try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from edge.config.schema import Evidence, Storage
 from edge.errors import EdgeError
 from edge.evidence.courier import Courier
@@ -20,13 +23,16 @@ class Keeping:
 
     Args:
         storage: What the configuration says.
+        credentials: Folders of what systemd hands to the service; see `credential_folders`.
         record: The audit log.
 
     Attributes:
         key: What evidence is encrypted with; None where it is not, or there is no key.
     """
 
-    def __init__(self, storage: Storage, record: Record = unrecorded) -> None:
+    def __init__(
+        self, storage: Storage, credentials: Sequence[Path], record: Record = unrecorded
+    ) -> None:
         self.key: Key | None = None
         self._keeper: Keeper | None = None
         self._couriers: list[Courier] = []
@@ -36,7 +42,7 @@ class Keeping:
         no_key = ""
         if evidence.encryption is not None:
             try:
-                self.key = Key.from_credentials(evidence.encryption.key_name)
+                self.key = Key.from_credentials(evidence.encryption.key_name, credentials)
             except EdgeError as exc:
                 no_key = str(exc)
         clock = BoxClock()

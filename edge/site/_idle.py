@@ -117,7 +117,7 @@ class Moment:
 
 
 def measure(
-    clip: Path, n_cameras: int, model: str, *, settle_s: float, seconds: float, say: Say
+    clip: Path, n_cameras: int, model: str, box: Path, *, settle_s: float, seconds: float, say: Say
 ) -> Idle:
     """Run the cameras and measure.
 
@@ -125,6 +125,7 @@ def measure(
         clip: What they show.
         n_cameras: How many.
         model: Name of the detector's card.
+        box: Storage of this box, for its weights and engines; nothing else of it is touched.
         settle_s: Time between all watching and the measurement.
         seconds: Length of the measurement.
         say: Takes what goes on, in words.
@@ -137,11 +138,11 @@ def measure(
         alone = None
         if n_cameras > 1:
             say("1 idle camera, for what the first of them takes")
-            with _watched(cameras, 1, model) as (service, _):
+            with _watched(cameras, 1, model, box) as (service, _):
                 time.sleep(settle_s)
                 alone = _moment(service)
         say(f"{n_cameras} idle cameras: starting")
-        with _watched(cameras, n_cameras, model) as (service, start_s):
+        with _watched(cameras, n_cameras, model, box) as (service, start_s):
             say(f"all watching after {start_s:.1f} s; settling for {settle_s:g} s")
             time.sleep(settle_s)
             say(f"measuring for {seconds:g} s")
@@ -155,9 +156,14 @@ def measure(
 
 
 @contextmanager
-def _watched(cameras: RtspCameras, n_cameras: int, model: str) -> Iterator[tuple[Service, float]]:
+def _watched(
+    cameras: RtspCameras, n_cameras: int, model: str, box: Path
+) -> Iterator[tuple[Service, float]]:
     """The daemon's service with all cameras watching, and the seconds that took."""
     with tempfile.TemporaryDirectory(prefix="edge-bench-") as storage:
+        for name in ("models", "engines"):
+            if (box / name).is_dir():
+                (Path(storage) / name).symlink_to((box / name).absolute())
         config = _config(cameras, n_cameras, model, Path(storage))
         publisher = open_publisher(Path(storage), origin_of(config), [], folder=config.folder)
         service = Service(config, publisher)

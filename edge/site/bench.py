@@ -74,6 +74,7 @@ class Bench:
 def bench(
     n_cameras: int,
     model: str,
+    storage: Path,
     *,
     seconds: float | None = None,
     clip: Path | None = None,
@@ -85,6 +86,7 @@ def bench(
     Args:
         n_cameras: Idle cameras to run at once.
         model: Name of a detector's card; without its weights the motion detector is measured.
+        storage: Of this box: weights are sought in `models` below it, too.
         seconds: How long to measure idle cameras; None for 30 s, or 4 s where it is quick.
         clip: H.264 in MP4 or Matroska that every camera shows instead of a drawn street.
         is_quick: Shorter everywhere: shows that all works, gives no figures to quote.
@@ -99,13 +101,14 @@ def bench(
     cv2.setNumThreads(1)
     share_one_heap()
     effort = _QUICK if is_quick else _FULL
-    models = Models.on_this_machine()
+    models = Models.on_this_machine(storage)
     models.card(model)
     idle_clip = clip or _drawn(_idle.STREET, say)
     idle = _idle.measure(
         idle_clip,
         n_cameras,
         model,
+        storage,
         settle_s=effort.settle,
         seconds=effort.idle if seconds is None else seconds,
         say=say,

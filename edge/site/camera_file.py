@@ -19,7 +19,7 @@ from edge.config import Config, Problem
 from edge.config.credentials import FILE, Secrets
 from edge.config.problem import Finding, passwords
 from edge.config.revise import tried
-from edge.config.seal import append, secret_name
+from edge.config.seal import append, reader, secret_name
 from edge.errors import ConfigError, InputError
 from edge.files import write_atomically
 from edge.site.probe import MOST_WIDE, Findings
@@ -203,7 +203,6 @@ class _Future(Secrets):
 def _write(config: Config, file: Path, content: bytes, new: Mapping[str, str], schema: str) -> None:
     """The secrets first, then what names them; if that fails, the secrets are as they were."""
     secrets, appliance = config.folder / FILE, config.folder / "appliance.yaml"
-    storage = config.appliance.storage.path
     before = secrets.read_bytes() if secrets.exists() else None
     try:
         file.parent.mkdir(exist_ok=True)
@@ -212,8 +211,7 @@ def _write(config: Config, file: Path, content: bytes, new: Mapping[str, str], s
             kept.parent.mkdir(exist_ok=True)
             write_atomically(kept, schema.encode(), mode=0o644, owner=appliance)
         if new:
-            # Only its owner may read it, and that has to be the service: who owns its data.
-            append(secrets, new, storage if storage.exists() else appliance)
+            append(secrets, new, reader(config.folder))
         mode = appliance.stat().st_mode & 0o666
         write_atomically(file, content, mode=mode, owner=appliance, is_new=True)
     except OSError as why:

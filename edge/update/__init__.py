@@ -2,5 +2,6 @@
 
 `signature` judges a minisign signature and is pure, `bundle` reads what a bundle says it is,
 `releases` knows the folder of releases and turns its link, `trial` is the straight line through all
-steps, `selfcheck` is run by the new release's own interpreter, and `service` talks to systemd.
+steps, `examine` has a release run `selfcheck` with its own interpreter, and `service` talks to
+systemd.
 """

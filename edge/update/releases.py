@@ -25,6 +25,15 @@ from edge.update.bundle import RELEASE
 
 ROOT = Path("/opt/edge")
 
+ASKED, FOUND = "selfcheck", "selfcheck.json"
+"""What edge-selfcheck.service is asked, and where systemd puts what it says; named there, too."""
+
+LEFTOVERS = (
+    *("current.new", "previous.new", "trial.new", ".trial.new", ".baseline.json.new"),
+    *(".guard.new", f".{ASKED}.new", ASKED, FOUND),
+)
+"""Files of a step that was cut off."""
+
 
 class UpdateFailed(EdgeError):
     """An update was given up; the release that was in service is again."""
@@ -93,8 +102,8 @@ class Releases:
             all_but: If given, every other release goes, too.
         """
         shutil.rmtree(self.incoming, ignore_errors=True)
-        for link in ("current.new", "previous.new", ".trial.new", "trial.new"):
-            (self.root / link).unlink(missing_ok=True)
+        for name in LEFTOVERS:
+            (self.root / name).unlink(missing_ok=True)
         folders = self.root / "releases"
         for folder in folders.iterdir() if folders.is_dir() else ():
             if not self.is_complete(folder.name) or (all_but and folder.name not in all_but):

@@ -2,8 +2,8 @@
 
     python -m edge.update.selfcheck --config /etc/edge [STEP ...]
 
-Prints a JSON list of checks. The steps can be called one by one, so that an agent of a fleet
-(Mender, RAUC, hawkBit) may ask for them, too.
+Prints a JSON list of checks; an empty one where nothing is configured yet. The steps can be called
+one by one, so that an agent of a fleet (Mender, RAUC, hawkBit) may ask for them, too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
@@ -48,17 +48,21 @@ FAINT = 0.1
 
 
 def configuration(config: Config) -> Iterator[Check]:
-    """The files say the same to this release; none is refused."""
-    n_cameras = len(config.cameras)
+    """This release can use the files; a camera it sets aside has a line of its own.
+
+    So an update can tell a camera that was set aside before from one that is now. A warning says
+    what would be better, and is no reason to refuse a release.
+    """
+    remedy = f"edge check --config {config.folder}"
+    told = f"{len(config.cameras)} cameras"
     if config.problems:
-        yield Check(
-            "configuration",
-            "red",
-            f"{len(config.problems)} problems: {config.problems[0]}".splitlines()[0],
-            f"edge check --config {config.folder}",
-        )
+        n, first = len(config.problems), str(config.problems[0]).splitlines()[0]
+        yield Check("configuration", "amber", f"{told}; {n} problems: {first}", remedy)
     else:
-        yield Check("configuration", "green", f"{n_cameras} cameras, no problems")
+        yield Check("configuration", "green", f"{told}, no problems")
+    for camera, problems in config.rejected:
+        first = str(problems[0]).splitlines()[0]
+        yield Check(f"configuration of {camera}", "red", first, remedy)
 
 
 def engines(config: Config) -> Iterator[Check]:
@@ -152,6 +156,14 @@ def _frame(number: int, bgr: NDArray[np.uint8]) -> Frame:
     return Frame(stamp, y.reshape(height, width), u.reshape(half), v.reshape(half), Colour("bt601"))
 
 
+def _examined(folder: Path, steps: Sequence[str]) -> Iterator[Check]:
+    if not (folder / "appliance.yaml").exists():  # installed, and not configured yet
+        return
+    config = load(folder)
+    for step in steps:
+        yield from STEPS[step](config)
+
+
 def main() -> int:
     """Do the steps that were asked for; all where none was."""
     parser = argparse.ArgumentParser(prog="python -m edge.update.selfcheck", description=__doc__)
@@ -160,11 +172,10 @@ def main() -> int:
     args = parser.parse_args()
     found: list[Check] = []
     try:
-        config = load(args.config)
-        for step in args.steps or STEPS:
-            found += STEPS[step](config)
-    except EdgeError as exc:
-        found.append(Check("configuration", "red", str(exc).splitlines()[0]))
+        found.extend(_examined(args.config, args.steps or tuple(STEPS)))
+    except (EdgeError, PermissionError) as exc:
+        remedy = f"edge check --config {args.config}"
+        found.append(Check("configuration", "red", str(exc).splitlines()[0], remedy))
     json.dump([asdict(check) for check in found], sys.stdout)
     return 1 if any(check.level == "red" for check in found) else 0
 

@@ -45,7 +45,7 @@ class Systemd:
     def restart(self) -> None:
         """See `Service`."""
         for command in (["daemon-reload"], ["reset-failed", UNIT], ["restart", "--no-block", UNIT]):
-            self._systemctl(*command)
+            _systemctl(*command)
 
     def wait_ready(self, timeout_s: float) -> str:
         """See `Service`."""
@@ -62,17 +62,36 @@ class Systemd:
         return f"it was not ready within {timeout_s:.0f} s"
 
     def _property(self, name: str) -> str:
-        return self._systemctl("show", UNIT, f"--property={name}", "--value").strip()
+        return _property(UNIT, name)
 
-    @staticmethod
-    def _systemctl(*arguments: str) -> str:
-        try:
-            done = subprocess.run(  # noqa: S603 - our own arguments
-                ["systemctl", *arguments],  # noqa: S607 - on the path of every box with systemd
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        except FileNotFoundError:  # a container: somebody else runs the daemon
-            return ""
-        return done.stdout
+
+def is_installed(unit: str) -> bool:
+    """Whether systemd runs here, and knows a unit."""
+    return _property(unit, "LoadState") == "loaded"
+
+
+def run_unit(unit: str) -> str:
+    """Run a unit of type oneshot to its end; else why it was not, in words."""
+    said = _systemctl("start", unit, is_complaint=True).strip()
+    result = _property(unit, "Result")
+    if result == "success" and not said:
+        return ""
+    return f"{unit} ended with {result}; see journalctl -u {unit}"
+
+
+def _property(unit: str, name: str) -> str:
+    return _systemctl("show", unit, f"--property={name}", "--value").strip()
+
+
+def _systemctl(*arguments: str, is_complaint: bool = False) -> str:
+    """What it prints, or complains of; nothing where there is no systemd."""
+    try:
+        done = subprocess.run(  # noqa: S603 - our own arguments
+            ["systemctl", *arguments],  # noqa: S607 - on the path of every box with systemd
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:  # a container: somebody else runs the daemon
+        return ""
+    return done.stderr if is_complaint else done.stdout

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import platform
-import pwd
 import shutil
 import subprocess
 import sys
@@ -42,6 +40,12 @@ GONE = (errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.ESTALE)
 
 BEFORE = ("configuration", "engines", "broker", "cameras")
 AFTER = ("broker", "cameras")
+
+NEVER_FORGIVEN = ("broker", "self-check")
+"""Beginnings of the names of checks that must be well, also where they were red before."""
+
+CONFIGURATION = "configuration"
+"""Red where the files cannot be used at all: then no other check was made."""
 
 Checks = Callable[[Path, Sequence[str]], "list[dict[str, Any]]"]
 """Runs steps of the self-check with a release's interpreter; each answer as `Check` in JSON."""
@@ -256,57 +260,17 @@ class Update:
         raise UpdateFailed(f"release {version}: {trouble}; release {previous} is in service again")
 
 
-def run_checks(config: Path, user: str = "edge") -> Checks:
-    """The self-check as a box does it: as the service's user, in an interpreter of its own.
-
-    Args:
-        config: The configuration's folder.
-        user: Who reads files and opens devices; where there is no such user, or we are not root,
-            whoever we are.
-    """
-    known = (
-        user if os.geteuid() == 0 and user in {entry.pw_name for entry in pwd.getpwall()} else None
-    )
-
-    def check(release: Path, steps: Sequence[str]) -> list[dict[str, Any]]:
-        if not (config / "appliance.yaml").is_file():
-            return []  # installed, and not configured yet
-        done = subprocess.run(  # noqa: S603 - of a release whose maker is known
-            [
-                *(str(release / "bin/python"), "-m", "edge.update.selfcheck"),
-                *("--config", str(config), *steps),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd="/",
-            timeout=1800,
-            user=known,
-            group=known,
-            extra_groups=_groups() if known else None,
-        )
-        try:
-            found: list[dict[str, Any]] = json.loads(done.stdout)
-        except ValueError:
-            said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-            found = [{"name": "self-check", "level": "red", "found": said[0]}]
-        return found
-
-    return check
-
-
-def _groups() -> list[str]:
-    import grp
-
-    return [group.gr_name for group in grp.getgrall() if group.gr_name in ("video", "render")]
-
-
 def _worse(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> str:
-    """What fails now and did not before; the broker has to answer in any case."""
+    """What fails now and did not before.
+
+    Some must work in any case: the broker, or nobody would hear of what comes, and a configuration
+    that can be used at all, or nothing was examined.
+    """
     failed = {check["name"] for check in before if check["level"] == "red"}
-    failed = {name for name in failed if not name.startswith(("broker", "self-check"))}
+    failed = {n for n in failed if not n.startswith(NEVER_FORGIVEN) and n != CONFIGURATION}
     worse = [
         f"{check['name']}: {check['found']}"
+        + (f" (-> {check['remedy']})" if check.get("remedy") else "")
         for check in after
         if check["level"] == "red" and check["name"] not in failed
     ]

@@ -12,6 +12,7 @@ import pytest
 
 from edge.cli import main
 from tests.clips import encode
+from tests.unit.detectors.tiny_model import write_model
 
 
 def bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -55,6 +56,23 @@ def test_idle_cameras_are_watched_and_counted(tmp_path: Path) -> None:
     assert busy["of_slower"] == pytest.approx(
         busy["whole_fps"] / min(busy["decode_fps"], busy["infer_fps"]), rel=0.01
     )
+
+
+@pytest.mark.network
+def test_weights_are_sought_where_the_daemon_finds_them(tmp_path: Path) -> None:
+    """In `models` under the storage; nothing is written there."""
+    weights = write_model(tmp_path / "var/models")
+    clip = encode(tmp_path / "still.mp4", n_frames=80, is_steady=True, has_box=False)
+    before = sorted((tmp_path / "var").rglob("*"))
+    done = bench(
+        tmp_path, "--cameras", "1", "--seconds", "1", "--quick", "--json", "--clip", str(clip),
+        "--model", weights.parent.name, "--storage", str(tmp_path / "var"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["idle"]["trouble"] == ""
+    assert found["model"].startswith(weights.parent.name)
+    assert sorted((tmp_path / "var").rglob("*")) == before
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 # the root is made:
 #   tests/soak/clean_root.sh BUNDLE NEWER_BUNDLE MAKER.pub RESULT [PACKAGE NEWER_PACKAGE [JETSON_BUNDLE]]
 # BUNDLE and NEWER_BUNDLE are signed, of two versions (scripts/build-bundle --sign); PACKAGE and NEWER_PACKAGE
-# are made of them (scripts/build-deb); JETSON_BUNDLE is for this processor, too (build-bundle --jetson). Needs
-# mmdebstrap, faketime and a mounted cgroup2. About 15 minutes on two idle cores.
+# are made of them (scripts/build-deb); JETSON_BUNDLE is for this processor, too (build-bundle --jetson). The role
+# of scripts/ansible is run where EDGE_ANSIBLE names the site-packages of Python 3.11 with ansible-core in them.
+# Needs mmdebstrap, faketime and a mounted cgroup2. About 20 minutes on two idle cores.
 #
 # What is done there stands in clean_root_*.sh. systemd is process 1 of namespaces and a cgroup of its own, so that
 # nothing of this machine is touched.
@@ -32,6 +33,8 @@ mkdir "$root" && tar --extract --file "$cache" --directory "$root"
 mkdir "$stick"
 cp "$bundle" "$bundle.minisig" "$newer" "$newer.minisig" "$key" "${more[@]}" "$stick/"
 cp "$repository/scripts/install.sh" "$repository"/tests/soak/clean_root_*.sh "$stick/"
+cp -r "$repository/scripts" "$stick/scripts"
+[[ -z ${EDGE_ANSIBLE:-} ]] || cp -r "$EDGE_ANSIBLE" "$stick/ansible"
 cp /usr/lib/*/faketime/libfaketime.so.1 "$stick/"
 
 power_on() {
@@ -52,6 +55,8 @@ power_on() {
         for node in null zero full random urandom tty; do touch "$1/dev/$node"; mount --bind "/dev/$node" "$1/dev/$node"; done
         mkdir "$1/dev/shm" "$1/dev/pts"
         mount -t tmpfs tmpfs "$1/dev/shm"
+        mount -t devpts -o newinstance,ptmxmode=0666 devpts "$1/dev/pts"
+        ln -s pts/ptmx "$1/dev/ptmx" # PrivateDevices= wants it
         # As systemd finds it on a machine: what it mounts for a service, credentials say, is seen by all.
         mount --make-rshared "$1"
         cd "$1"
@@ -80,4 +85,5 @@ power_on
 inside bash /stick/clean_root_after_power_cut.sh
 ((${#more[@]} < 2)) || inside bash /stick/clean_root_package.sh "$(basename "${more[0]}")" "$(basename "${more[1]}")"
 ((${#more[@]} < 3)) || inside bash /stick/clean_root_jetson.sh "$(basename "${more[2]}")" "$(basename "$bundle")"
+[[ -z ${EDGE_ANSIBLE:-} ]] || inside bash /stick/clean_root_ansible.sh "$(basename "$bundle")" "$(basename "$newer")"
 echo "== all passed"

@@ -30,7 +30,8 @@ files | comm -13 /run/before - | grep . && fail "something was left"
 
 step "install, with the clock in 1970 as on a first boot with a dead battery"
 SECONDS=0
-LD_PRELOAD=/stick/libfaketime.so.1 FAKETIME='@1970-01-01 00:01:00' "${install[@]}" --offline "$bundle"
+# And with the umask of a root who hides what he makes.
+(umask 077 && LD_PRELOAD=/stick/libfaketime.so.1 FAKETIME='@1970-01-01 00:01:00' "${install[@]}" --offline "$bundle")
 echo "took $SECONDS s"
 edge --version
 ours >/run/first
@@ -52,8 +53,9 @@ event
 user=$(stat --format=%U "/proc/$(of_unit MainPID)")
 echo "as $user, credentials: $(cd /run/credentials/edge.service && echo *)"
 [[ $user == edge ]] || fail "not as edge"
-of_unit Result edge-engines.service
-for unit in edge edge-engines edge-recover edge-update; do
+systemctl start edge-engines.service || fail "edge-engines.service"
+journalctl --no-pager --output=cat --unit edge-engines.service | grep 'detector street'
+for unit in edge edge-engines edge-recover edge-selfcheck edge-update; do
     systemd-analyze security --no-pager "$unit.service" 2>/dev/null | grep -o 'Overall exposure.*: [0-9.]*'
 done
 
@@ -83,6 +85,13 @@ umount /opt/edge
 mkdir /run/small && mount -t tmpfs -o size=100m tmpfs /run/small
 refused 'are free; nothing was done' edge update "$newer" --root /run/small
 umount /run/small
+in_service "$old"
+
+step "an update of a box whose configuration cannot be used is refused"
+echo 'nonsense: 1' >>/etc/edge/appliance.yaml
+refused 'configuration: .*nonsense' edge update "$newer"
+sed -i '$d' /etc/edge/appliance.yaml
+edge check --config /etc/edge
 in_service "$old"
 
 step "upgrade from a stick"

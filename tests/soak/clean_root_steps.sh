@@ -3,7 +3,8 @@
 step() { echo "== $*"; }
 fail() {
     echo "FAILED: $*"
-    { systemctl status --no-pager --full edge.service; journalctl --no-pager --lines 40; } 2>&1 | sed 's/^/DEBUG /'
+    { systemctl status --no-pager --full 'edge*' || true; journalctl --no-pager --lines 40 --grep '^(?!Couldn.t stat device)'; } 2>&1 |
+        sed 's/^/DEBUG /'
     exit 1
 }
 refused() { # WORDS COMMAND...: it fails, and says so
@@ -33,6 +34,24 @@ event() { # the next one, from the broker, as one who may read it
 }
 files() { find / -xdev \( -path /proc -o -path /sys -o -path /stick -o -path /run -o -path /dev -o -path /tmp \) -prune -o -print | sort; }
 ours() { find /opt/edge /etc/edge /etc/systemd/system /usr/local/bin ! -name '*.pyc' | sort; }
+write_configuration() { # FOLDER
+    cat >"$1/appliance.yaml" <<'END'
+version: 1
+site: clean
+node: root
+mqtt: {url: "mqtt://127.0.0.1:1883", username: !secret mqtt_user, password: !secret mqtt_password}
+storage: {path: /var/lib/edge}
+detectors: {street: {kind: motion}}
+END
+    cat >"$1/cameras/street.yaml" <<'END'
+version: 1
+camera: street
+source: {kind: file, path: street.mp4, loop: true, realtime: true}
+analyse: {detector: street, fps: 8}
+zones: {all: [[0.02, 0.2], [0.98, 0.2], [0.98, 0.98], [0.02, 0.98]]}
+rules: [{name: entry, kind: zone_entry, zone: all}]
+END
+}
 configure() { # a street drawn by the program itself, the motion detector, a broker that wants a password
     mkdir -p /etc/edge/cameras /etc/edge/update-keys /etc/edge/credentials
     chmod 700 /etc/edge/credentials
@@ -43,22 +62,8 @@ configure() { # a street drawn by the program itself, the motion detector, a bro
 from pathlib import Path
 from edge.demo.street import Scene, render
 render(Path('/etc/edge/street.mp4'), Scene(seconds=12, fps=8))"
-    cat >/etc/edge/appliance.yaml <<'END'
-version: 1
-site: clean
-node: root
-mqtt: {url: "mqtt://127.0.0.1:1883", username: !secret mqtt_user, password: !secret mqtt_password}
-storage: {path: /var/lib/edge}
-detectors: {street: {kind: motion}}
-END
-    cat >/etc/edge/cameras/street.yaml <<'END'
-version: 1
-camera: street
-source: {kind: file, path: /etc/edge/street.mp4, loop: true, realtime: true}
-analyse: {detector: street, fps: 8}
-zones: {all: [[0.02, 0.2], [0.98, 0.2], [0.98, 0.98], [0.02, 0.98]]}
-rules: [{name: entry, kind: zone_entry, zone: all}]
-END
+    cp /etc/edge/street.mp4 /stick/ # for what comes later
+    write_configuration /etc/edge
     chgrp edge /etc/edge/*.yaml /etc/edge/cameras /etc/edge/cameras/* /etc/edge/street.mp4
     chmod -R g+rX /etc/edge/*.yaml /etc/edge/cameras /etc/edge/street.mp4
 }

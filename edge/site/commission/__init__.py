@@ -40,7 +40,6 @@ Say = Callable[[str], None]
 
 POLL_S = 0.5
 BENCH_CAMERAS = 4
-MODELS = "EDGE_MODELS"
 
 NEVER_TESTED = (
     "Whether what the detector misses would have been seen: `edge score` on labelled footage says.",
@@ -304,18 +303,12 @@ def _bench(config: Config, say: Say) -> tuple[Check, dict[str, str]]:
     say("capacity: simulated cameras, about a minute")
     service = logging.getLogger("edge.service")
     was, service.disabled = service.disabled, True  # `measured with less` says the same
-    folders = os.environ.get(MODELS)
-    mine = str(config.appliance.storage.path / "models")
-    os.environ[MODELS] = os.pathsep.join(filter(None, (mine, folders)))  # the box's own weights
     try:
-        found = bench(BENCH_CAMERAS, model, is_quick=True, say=say)
+        found = bench(BENCH_CAMERAS, model, config.appliance.storage.path, is_quick=True, say=say)
     except EdgeError as exc:
         return Check("capacity", "amber", f"could not be measured: {exc}"), {}
     finally:
         service.disabled = was
-        os.environ.pop(MODELS)
-        if folders is not None:
-            os.environ[MODELS] = folders
     cores = len(os.sched_getaffinity(0))
     more = found.idle.per_core_all * cores
     busy = found.efficiency[-1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -53,6 +55,26 @@ def test_the_value_moves_and_the_rest_stays(site: Path) -> None:
     assert (site / "secrets.yaml").stat().st_mode & 0o777 == 0o600
     assert load(site).cameras == before.cameras
     assert not load(site).problems
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who may give files away: sudo")
+@pytest.mark.parametrize("has_data", [True, False])
+def test_what_root_seals_the_service_can_read(site: Path, tmp_path: Path, has_data: bool) -> None:
+    """A new file belongs to whose the data is; before there is any, to whose the files are."""
+    file = site / "appliance.yaml"
+    text = re.sub(r"storage:.*", "", file.read_text())
+    file.write_text(text + f"\nstorage: {{path: {tmp_path / 'data'}}}\n")
+    service, technician = 65534, 65533
+    os.chown(file, technician, technician)
+    if has_data:
+        (tmp_path / "data").mkdir()
+        os.chown(tmp_path / "data", service, service)
+
+    assert seal(site)
+
+    made = (site / "secrets.yaml").stat()
+    assert made.st_uid == (service if has_data else technician)
+    assert made.st_mode & 0o777 == 0o600
 
 
 def test_known_secrets_stay(site: Path) -> None:

@@ -79,16 +79,15 @@ def test_chunks_cannot_be_taken_out_moved_or_cut(tmp_path: Path) -> None:
         opened(tmp_path, sealed, ref="b.mp4")
 
 
-def test_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Raw, base64 or hexadecimal; from systemd's folder; never shown; else refused in words."""
+def test_keys(tmp_path: Path) -> None:
+    """Raw, base64 or hexadecimal; from systemd's folders; never shown; else refused in words."""
     file = tmp_path / "evidence-key"
-    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    folders = [tmp_path / "of another time", tmp_path]
     with pytest.raises(InputError, match="LoadCredentialEncrypted=evidence-key"):
-        Key.from_credentials("evidence-key")
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+        Key.from_credentials("evidence-key", folders)
     for content in (bytes(32), b"0" * 64 + b"\n", b"A" * 43 + b"="):
         file.write_bytes(content)
-        assert Key.from_credentials("evidence-key").id == Key(bytes(32)).id
+        assert Key.from_credentials("evidence-key", folders).id == Key(bytes(32)).id
     assert "00000000" not in repr(Key(bytes(32)))
     for content in (b"", b"short", b"not base64 at all, and not 32 bytes either"):
         file.write_bytes(content)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import select
 import stat
 import subprocess
+import sys
+import termios
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -195,6 +200,116 @@ def test_the_access_list_names_this_box_alone(
     assert "topic write cctv/v1/test/cabinet-017/camera/#" in lines
     assert "topic read cctv/v1/test/cabinet-017/cmd/#" in lines
     assert all("cabinet-017" in line for line in lines)
+
+
+TERMINAL = """
+import os, sys
+terminal = os.open(sys.argv[1], os.O_RDWR)  # becomes that of this session, which has none yet
+for standard in (0, 1, 2):
+    os.dup2(terminal, standard)
+os.execv(sys.executable, [sys.executable, "-m", "edge", "provision", *sys.argv[2:]])
+"""
+"""What a login shell does: the program has the terminal, and nobody else has."""
+
+
+class Terminal:
+    """`edge provision` at a terminal of its own.
+
+    Attributes:
+        shown: What stood on the screen.
+    """
+
+    def __init__(self, *arguments: object) -> None:
+        # Ours holds the other end, too: a terminal that nobody has open cannot be read.
+        self._ours, self._theirs = os.openpty()
+        command = [sys.executable, "-c", TERMINAL, os.ttyname(self._theirs), *map(str, arguments)]
+        self._program = subprocess.Popen(command, start_new_session=True)
+        self.shown = ""
+
+    def wait_for(self, words: str) -> None:
+        """Until it has shown something; fails after a minute."""
+        deadline = time.monotonic() + 60
+        while words not in self.shown:
+            assert select.select([self._ours], [], [], deadline - time.monotonic())[0], self.shown
+            self.shown += os.read(self._ours, 1000).decode()
+
+    def is_hidden(self) -> bool:
+        """Whether what is typed now is not shown."""
+        return not termios.tcgetattr(self._ours)[3] & termios.ECHO
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._ours, keys.encode())
+
+    def end(self) -> int:
+        """Its exit code."""
+        try:
+            code = self._program.wait(60)
+            while select.select([self._ours], [], [], 0)[0]:
+                self.shown += os.read(self._ours, 1000).decode()
+            return code
+        finally:
+            self._program.kill()
+            self._program.wait()
+            os.close(self._ours)
+            os.close(self._theirs)
+
+
+def test_a_password_is_typed_unseen(box: Path, tmp_path: Path) -> None:
+    """At a real terminal: asked for by name, not shown, and it is the one that lets in."""
+    terminal = Terminal("web-user", "jo", "--config", box)
+    terminal.wait_for("password for jo: ")
+    assert terminal.is_hidden()
+    terminal.type("three tall street lamps\n")
+    assert terminal.end() == 0, terminal.shown
+    assert "jo may log in as technician" in terminal.shown
+    assert "lamps" not in terminal.shown
+    assert Users(tmp_path / "var").check("jo", "three tall street lamps") is not None
+
+
+def test_a_one_time_password_is_typed_unseen(
+    box: Path, tmp_path: Path, authority: Authority
+) -> None:
+    """It reaches the authority, and nothing else."""
+    with est(authority, tmp_path) as server:
+        terminal = Terminal("enrol", server.url, "--user", "setup", "--config", box)
+        terminal.wait_for("one-time password of setup: ")
+        assert terminal.is_hidden()
+        terminal.type("once-only\n")
+        assert terminal.end() == 0, terminal.shown
+        assert server.asked[0][1] == "Basic c2V0dXA6b25jZS1vbmx5"
+    assert "once-only" not in terminal.shown
+
+
+@pytest.mark.parametrize(
+    ("keys", "code", "told"),
+    [
+        pytest.param("\x04", 2, "was not typed; nothing was done", id="end of file"),
+        pytest.param("\x03", 130, "", id="Ctrl-C"),
+    ],
+)
+def test_who_types_nothing_is_no_user(
+    box: Path, tmp_path: Path, keys: str, code: int, told: str
+) -> None:
+    """No traceback, and the terminal shows again what is typed."""
+    terminal = Terminal("web-user", "jo", "--config", box)
+    terminal.wait_for("password for jo: ")
+    terminal.type(keys)
+    assert terminal.end() == code, terminal.shown
+    assert told in terminal.shown
+    assert "Traceback" not in terminal.shown
+    assert not Users(tmp_path / "var").all()
+
+
+def test_without_a_terminal_it_does_not_ask(box: Path) -> None:
+    """A script is told how to give the password, and nothing is read from what it pipes."""
+    command = [sys.executable, "-m", "edge", "provision", "web-user", "jo", "--config", str(box)]
+    done = subprocess.run(
+        command, input="a long enough one\n", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "no terminal to ask for the password for jo; give --password-file" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_first_web_login(box: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,7 +48,8 @@ def test_systemd_understands_every_line(units: Path, name: str) -> None:
         pytest.param("edge.service", 2.0, id="the daemon"),
         pytest.param("edge-engines.service", 2.0, id="builds engines"),
         pytest.param("edge-recover.service", 2.0, id="turns a link"),
-        pytest.param("edge-update.service", 2.3, id="root, as it replaces the program"),
+        pytest.param("edge-selfcheck.service", 2.0, id="examines a release as the daemon's user"),
+        pytest.param("edge-update.service", 1.1, id="root, as it replaces the program"),
     ],
 )
 def test_the_exposure_stays_small(units: Path, name: str, most: float) -> None:
@@ -58,6 +59,46 @@ def test_the_exposure_stays_small(units: Path, name: str, most: float) -> None:
     found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", said)
     assert found, said
     assert float(found[1]) <= most, said
+
+
+def keys(name: str) -> list[tuple[str, str]]:
+    lines = (UNITS / name).read_text().splitlines()
+    return [(k, v) for k, is_set, v in (line.partition("=") for line in lines) if is_set]
+
+
+def test_whoever_reads_the_configuration_is_handed_its_secrets() -> None:
+    """Without them `!secret` stands for nothing, and nothing can be built or examined."""
+    wanted = {value for key, value in keys("edge.service") if key == "LoadCredential"}
+    script = (PACKAGING.parent / "scripts/install.sh").read_text()
+    named = re.search(r"^secret_units='([^']*)'", script, re.MULTILINE)
+    assert named
+    readers = {
+        unit.name
+        for unit in UNITS.glob("*.service")
+        if ("User", "edge") in keys(unit.name) and "--config /etc/edge" in unit.read_text()
+    }
+    assert readers == set(named[1].split())
+    assert {"edge.service", "edge-engines.service", "edge-selfcheck.service"} <= readers
+    for unit in readers:
+        assert {value for key, value in keys(unit) if key == "LoadCredential"} == wanted
+
+
+def test_a_release_is_examined_where_the_daemon_would_run() -> None:
+    """An engine or camera that works in one sandbox and not in the other would prove nothing."""
+    confining = ("Device", "Private", "Protect", "Restrict", "SystemCall", "Capability", "Supplem")
+    daemon, check = (
+        [line for line in keys(name) if line[0].startswith(confining)]
+        for name in ("edge.service", "edge-selfcheck.service")
+    )
+    assert sorted(daemon) == sorted(check)
+
+
+def test_install_links_every_unit() -> None:
+    """And takes it away again: one list serves both."""
+    script = (PACKAGING.parent / "scripts/install.sh").read_text()
+    listed = re.search(r"^unit_files='([^']*)'", script, re.MULTILINE)
+    assert listed
+    assert sorted(listed[1].split()) == sorted(u.name for u in UNITS.iterdir() if u.is_file())
 
 
 def test_a_jetsons_devices_are_named_one_by_one() -> None:

@@ -96,6 +96,49 @@ def test_an_engine_that_sees_something_else_is_red(
         assert told in found[name].found
 
 
+CAMERA = """
+version: 1
+camera: {id}
+source: {{kind: rtsp, url: "{url}"}}
+analyse: {{detector: still{more}}}
+"""
+
+
+def configured(site: Path) -> dict[str, str]:
+    """Levels by name, of the configuration's lines; as the command prints them."""
+    command = [sys.executable, "-m", "edge.update.selfcheck", "--config", str(site)]
+    done = subprocess.run([*command, "configuration"], capture_output=True, text=True, check=False)
+    found = {check["name"]: check["level"] for check in json.loads(done.stdout)}
+    assert done.returncode == ("red" in found.values())
+    return found
+
+
+def test_a_warning_is_no_reason_to_refuse_a_release(tmp_path: Path) -> None:
+    """A password in the clear, say, with which the box watches as well as without."""
+    (tmp_path / "cameras").mkdir()
+    (tmp_path / "appliance.yaml").write_text(APPLIANCE.format(path=tmp_path / "var"))
+    url = "rtsp://viewer:hunter2@10.0.0.21/stream1"
+    (tmp_path / "cameras/gate.yaml").write_text(CAMERA.format(id="gate", url=url, more=""))
+    assert configured(tmp_path) == {"configuration": "amber"}
+
+
+def test_a_camera_that_is_set_aside_has_a_line_of_its_own(tmp_path: Path) -> None:
+    """So that a second one is not taken for the first."""
+    (tmp_path / "cameras").mkdir()
+    (tmp_path / "appliance.yaml").write_text(APPLIANCE.format(path=tmp_path / "var"))
+    for name, more in (("gate", ""), ("yard", ", fsp: 8")):
+        text = CAMERA.format(id=name, url="rtsp://10.0.0.21/stream1", more=more)
+        (tmp_path / f"cameras/{name}.yaml").write_text(text)
+    assert configured(tmp_path) == {"configuration": "amber", "configuration of yard": "red"}
+
+
+@pytest.mark.parametrize("content", ["", "version: 1\nsite: [", "version: 99\n"])
+def test_a_configuration_that_cannot_be_used_is_red(tmp_path: Path, content: str) -> None:
+    """Nothing else can be judged then."""
+    (tmp_path / "appliance.yaml").write_text(content)
+    assert configured(tmp_path) == {"configuration": "red"}
+
+
 def test_an_agent_may_ask_for_single_steps(site: Path) -> None:
     """JSON on standard output, exit code 1 where one is red."""
     command = [sys.executable, "-m", "edge.update.selfcheck", "--config", str(site)]

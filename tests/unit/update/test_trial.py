@@ -123,6 +123,39 @@ def test_what_worked_before_must_work_after(
     assert untouched(update)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param("configuration", "configuration", id="unusable as ever"),
+        pytest.param("configuration of gate", "configuration of yard", id="another camera"),
+    ],
+)
+def test_a_configuration_is_not_forgiven_for_having_been_bad_before(
+    update: Update, tmp_path: Path, maker: Maker, before: str, after: str
+) -> None:
+    """With one that cannot be used nothing was examined: nobody knows what the release does."""
+
+    def checks(release: Path, steps: Any) -> list[dict[str, Any]]:
+        green(release, steps)
+        name = before if release.name == "1.0" else after
+        return [{"name": name, "level": "red", "found": "no such key", "remedy": "mend it"}]
+
+    update.checks = checks
+    with pytest.raises(UpdateFailed, match=rf"{after}: no such key \(-> mend it\)"):
+        update.install(maker.sign(bundle_of(tmp_path / "stick", "1.1")))
+    assert untouched(update)
+
+
+def test_a_camera_set_aside_as_before_holds_nothing_up(
+    update: Update, tmp_path: Path, maker: Maker
+) -> None:
+    """Its file is no worse than it was."""
+    update.checks = lambda _release, _steps: [
+        {"name": "configuration of gate", "level": "red", "found": "no such zone"}
+    ]
+    assert update.install(maker.sign(bundle_of(tmp_path / "stick", "1.1"))) == "1.1"
+
+
 def test_a_camera_that_was_lost_before_does_not_hold_an_update_up(
     update: Update, tmp_path: Path, maker: Maker
 ) -> None:
