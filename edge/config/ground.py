@@ -157,12 +157,13 @@ def _nearer(
 def _in_words(figures: NDArray[np.float64]) -> str:
     least, most = float(figures.min()), float(figures.max())
     (dori, newer), finest = classes(least), classes(most)
-    said = f"{least:.3g} to {most:.3g} px/m" if least < most else f"{least:.3g} px/m"
+    # As written: alike to three figures is alike, whatever a processor's last bits are.
+    said = f"{_span(f'{least:.3g}', f'{most:.3g}')} px/m"
     sky = ", partly above the horizon" if least == 0 else ""
     return f"{said} (2015: {_span(dori, finest[0])}; 2025: {_span(newer, finest[1])}){sky}"
 
 
-def _span(coarse: Detail | None, fine: Detail | None) -> str:
+def _span(coarse: str | None, fine: str | None) -> str:
     return f"{coarse or 'none'} to {fine}" if coarse != fine else coarse or "none"
 
 

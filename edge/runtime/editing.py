@@ -66,8 +66,9 @@ class Editing:
 
     def preview(self, camera: str, draft: Json) -> Json:
         """What saving would write and do."""
-        now = self._current(camera, draft.get("sha256"))
+        now = self._written(camera)
         content = self._revised(now, draft)
+        _require_same(now, draft.get("sha256"))
         config, problems = self._try(now, content)
         return {
             "text": shown(self._folder, now.file, content),
@@ -128,14 +129,7 @@ class Editing:
     def _current(self, camera: str, sha256: object) -> Written:
         """The file, if it is still the one that was looked at."""
         now = self._written(camera)
-        if sha256 != now.sha256:
-            raise Refused(
-                409,
-                f"{now.file.name} was changed by somebody else since you loaded it; "
-                "look at what it says now, and draw again what is missing",
-                sha256=now.sha256,
-                text=now.shown,
-            )
+        _require_same(now, sha256)
         return now
 
     def _put(self, camera: str, now: Written, content: bytes, by: Visitor) -> Json:
@@ -204,6 +198,18 @@ class Editing:
         """Problems for a browser, those of this file first."""
         ordered = sorted(problems, key=lambda p: p.file != str(now.file))
         return [plain(problem, self._folder) for problem in ordered]
+
+
+def _require_same(now: Written, sha256: object) -> None:
+    """Refuse a draft of another file than is there now."""
+    if sha256 != now.sha256:
+        raise Refused(
+            409,
+            f"{now.file.name} was changed by somebody else since you loaded it; "
+            "look at what it says now, and draw again what is missing",
+            sha256=now.sha256,
+            text=now.shown,
+        )
 
 
 def plain(problem: Problem, folder: Path) -> Json:

@@ -41,7 +41,15 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     monkeypatch.setenv("EDGE_ROOT", str(tmp_path))
     monkeypatch.setattr(examine, "ROOT", tmp_path)
+    monkeypatch.setattr(examine, "CONFIG", configured(tmp_path / "etc"))
     return tmp_path
+
+
+def configured(folder: Path) -> Path:
+    """Enough of a configuration that there is something to examine."""
+    folder.mkdir()
+    (folder / "appliance.yaml").touch()
+    return folder
 
 
 def test_systemd_runs_it_where_there_is_systemd(root: Path) -> None:
@@ -77,5 +85,11 @@ def test_elsewhere_it_is_a_process_of_ours(root: Path, monkeypatch: pytest.Monke
 
 def test_another_configuration_is_no_business_of_the_unit(root: Path, tmp_path: Path) -> None:
     """It has /etc/edge in it."""
-    (check,) = Examiner(tmp_path / "etc", root)(root / "releases/1.0", ("broker",))
+    other = configured(tmp_path / "other")
+    (check,) = Examiner(other, root)(root / "releases/1.0", ("broker",))
     assert check == {"name": "a child"}
+
+
+def test_where_nothing_is_configured_nothing_is_found(root: Path, tmp_path: Path) -> None:
+    """A box is installed first; no process is started to say so."""
+    assert Examiner(tmp_path / "nowhere", root)(root / "releases/1.0", ("broker",)) == []
