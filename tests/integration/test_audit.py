@@ -42,9 +42,9 @@ def review(room: Room, event: str, **fields: object) -> str:
     return str(json.loads(message.payload)["outcome"])
 
 
-def kinds_of(log: Path) -> set[str]:
-    """What is in the log, also while it is written."""
-    return {record.kind for record in read(log)}
+def names_of(log: Path) -> set[object]:
+    """The thresholds it tells of, also while it is written."""
+    return {record.facts.get("name") for record in read(log)}
 
 
 def start_witness(state: Path, port: int) -> subprocess.Popen[str]:
@@ -86,7 +86,7 @@ def test_what_a_box_does_is_recorded_witnessed_and_verified(tmp_path: Path) -> N
             (folder / "cameras" / "yard.yaml").write_text(yaml.safe_dump(yard))
             box.process.send_signal(signal.SIGHUP)
             # The last that this reload writes: a kill may come before it.
-            assert eventually(lambda: "threshold.changed" in kinds_of(log), 20), box.output
+            assert eventually(lambda: "cool_down_seconds" in names_of(log), 20), box.output
             box.process.send_signal(signal.SIGKILL)
             box.process.wait()
             _configure(tmp_path / "box", broker.port, clip)
