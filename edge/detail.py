@@ -51,6 +51,15 @@ def classes(pixels_per_metre: float) -> tuple[Detail | None, Detail | None]:
     return _finest(DORI_2015, pixels_per_metre), _finest(CLASSES_2025, pixels_per_metre)
 
 
+def density(least: float, most: float) -> str:
+    """What a place shows, to three figures: `29.3`, or `55.6 to 116`.
+
+    Alike as written is alike, whatever the last bits of a processor are.
+    """
+    low, high = f"{least:.3g}", f"{most:.3g}"
+    return low if low == high else f"{low} to {high}"
+
+
 def _finest(figures: Mapping[Detail, float], pixels_per_metre: float) -> Detail | None:
     reached = [name for name, least in figures.items() if pixels_per_metre >= least]
     return reached[-1] if reached else None

@@ -14,7 +14,7 @@ from edge.calibration import CalibrationError
 from edge.config.calibration import Calibration
 from edge.config.problem import Finding, any_of, suggest
 from edge.config.schema import Camera
-from edge.detail import DORI_2015, NEEDED, Detail, classes
+from edge.detail import DORI_2015, NEEDED, Detail, classes, density
 from edge.ground import Ground
 from edge.options import Point
 from edge.rules import RuleOptions
@@ -157,13 +157,12 @@ def _nearer(
 def _in_words(figures: NDArray[np.float64]) -> str:
     least, most = float(figures.min()), float(figures.max())
     (dori, newer), finest = classes(least), classes(most)
-    # As written: alike to three figures is alike, whatever a processor's last bits are.
-    said = f"{_span(f'{least:.3g}', f'{most:.3g}')} px/m"
+    said = f"{density(least, most)} px/m"
     sky = ", partly above the horizon" if least == 0 else ""
     return f"{said} (2015: {_span(dori, finest[0])}; 2025: {_span(newer, finest[1])}){sky}"
 
 
-def _span(coarse: str | None, fine: str | None) -> str:
+def _span(coarse: Detail | None, fine: Detail | None) -> str:
     return f"{coarse or 'none'} to {fine}" if coarse != fine else coarse or "none"
 
 

@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from edge.detail import classes
+from edge.detail import classes, density
 from edge.site._check import Check, Level
 from edge.site.commission.report import Report, Shape, Sheet, Walked
 
@@ -217,7 +217,7 @@ def _shape(shape: Shape) -> str:
     if not shape.is_calibrated:
         return _row(shape.kind, shape.name, "not calibrated", "not known", "not known")
     dori, newer = classes(shape.least)
-    figures = f"{shape.least:.3g} to {shape.most:.3g}"
+    figures = density(shape.least, shape.most)
     if shape.least == 0:
         figures += ", partly above the horizon"
     return _row(shape.kind, shape.name, figures, dori or "below all", newer or "below all")

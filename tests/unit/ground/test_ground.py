@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge.calibration import CalibrationError, from_distances, from_heights, from_points
 from edge.demo._raster import Camera
-from edge.detail import classes
+from edge.detail import classes, density
 from edge.ground import Ground, course
 from edge.tracks import Points
 
@@ -215,3 +215,12 @@ def test_detail_classes_of_both_editions(
 ) -> None:
     """The finest class that is reached, boundaries included."""
     assert classes(figure) == expected
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "said"),
+    [(55.6, 116.0, "55.6 to 116"), (62.2, 62.2000001, "62.2"), (0.0, 40.0, "0 to 40")],
+)
+def test_what_reads_alike_is_said_once(least: float, most: float, said: str) -> None:
+    """The last bits are another processor's; a technician reads three figures."""
+    assert density(least, most) == said
