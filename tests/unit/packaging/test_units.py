@@ -42,6 +42,19 @@ def test_systemd_understands_every_line(units: Path, name: str) -> None:
     assert (done.returncode, said) == (0, [])
 
 
+def test_units_start_nothing_that_a_small_system_lacks() -> None:
+    """A Debian root has a shell and coreutils; `/bin/kill` is of procps, and a reload failed."""
+    units = [unit.read_text() for unit in UNITS.glob("*.service")]
+    programs = {
+        program
+        for text in units
+        for program in re.findall(r"^Exec\w+=[-+!]*(\S+)", text, re.MULTILINE)
+    }
+    known = re.compile(r"/opt/edge/(current/bin/\S+|guard|\$\S+)|/bin/sh")
+    assert programs, "no unit starts anything"
+    assert {program for program in programs if not known.fullmatch(program)} == set()
+
+
 @pytest.mark.parametrize(
     ("name", "most"),
     [
