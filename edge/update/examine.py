@@ -7,6 +7,7 @@ process of our own.
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 import pwd
@@ -92,6 +93,4 @@ class Examiner:
 
 
 def _groups() -> list[str]:
-    import grp
-
     return [group.gr_name for group in grp.getgrall() if group.gr_name in ("video", "render")]

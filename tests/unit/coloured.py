@@ -23,9 +23,7 @@ def seen_as(rgb: tuple[int, int, int], colour: Colour, size_wh: tuple[int, int])
     black, span, chroma = (0, 255, 255) if colour.is_full_range else (16, 219, 224)
     width, height = size_wh
     half = ((height + 1) // 2, (width + 1) // 2)
-    values = np.rint((black + span * luma, 128 + chroma * blueness, 128 + chroma * redness)).clip(
-        0, 255
-    )
+    values = np.rint((black + span * luma, 128 + chroma * blueness, 128 + chroma * redness))
     shapes = ((height, width), half, half)
-    y, u, v = (np.full(*pair, np.uint8) for pair in zip(shapes, np.rint(values), strict=True))
+    y, u, v = (np.full(*pair, np.uint8) for pair in zip(shapes, values.clip(0, 255), strict=True))
     return Frame(STAMP, y, u, v, colour)
