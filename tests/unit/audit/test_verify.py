@@ -160,18 +160,23 @@ def test_a_personal_part_taken_away_without_a_word_is_found(copies: Callable[[],
     assert verdict.n_kept_back == 15
 
 
+def write_events(folder: Path, n: int, *, head_every: int) -> None:
+    """A log of events, with a signed head now and then."""
+    log = AuditLog(folder, ORIGIN)
+    for seq in range(n):
+        log.append("event", {"seq": seq, "camera": "gate", "message_sha256": f"{seq:064x}"})
+        if seq % head_every == 0:
+            log.attend(is_last=True)
+    log.close()
+
+
 def test_random_edits_of_a_large_log_are_all_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A log of several files: bytes changed, ranges cut, lines moved, files swapped or lost."""
     monkeypatch.setattr(_folder, "SEGMENT", 64)
     folder = tmp_path / "audit"
-    log = AuditLog(folder, ORIGIN)
-    for seq in range(500):
-        log.append("event", {"seq": seq, "camera": "gate", "message_sha256": f"{seq:064x}"})
-        if seq % 50 == 0:
-            log.attend(is_last=True)
-    log.close()
+    write_events(folder, 500, head_every=50)
     assert verify(folder, processes=1).is_sound
     chosen = random.Random(7)
     files = [f for f in sorted(folder.iterdir()) if f.name not in ("lock", "log.key", "log.vkey")]
@@ -211,12 +216,7 @@ def test_random_edits_of_a_large_log_are_all_found(
 def test_random_edits_of_a_very_large_log_are_found_and_named(tmp_path: Path) -> None:
     """70 000 records in two files, read by two processes: the first bad record is named."""
     folder = tmp_path / "audit"
-    log = AuditLog(folder, ORIGIN)
-    for seq in range(70_000):
-        log.append("event", {"seq": seq, "camera": "gate", "message_sha256": f"{seq:064x}"})
-        if seq % 1000 == 0:
-            log.attend(is_last=True)
-    log.close()
+    write_events(folder, 70_000, head_every=1000)
     files = sorted(folder.glob("records-*.jsonl"))
     assert len(files) == 2
     chosen = random.Random(3)
